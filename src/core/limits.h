@@ -1,0 +1,23 @@
+/* limits.h - every limit has a name and a reason here. */
+#ifndef SDW_CORE_LIMITS_H
+#define SDW_CORE_LIMITS_H
+
+/* Vocabularies are the largest JSON we read (T5's tokenizer.json 2.4 MB; a sharded index 1 MB); 64 MiB leaves room. */
+#define SDW_LIMIT_JSON_BYTES ((size_t)64 << 20)
+/* Deepest known configuration nests 6 levels. */
+#define SDW_LIMIT_JSON_DEPTH 64
+/* The safetensors format itself allows 100 MB of header. */
+#define SDW_LIMIT_SAFETENSORS_HEADER ((size_t)100 << 20)
+/* Largest models have some 6,000 tensors over all files. */
+#define SDW_LIMIT_TENSORS 200000
+/* Pictures: a side and a product, checked before any pixel is allocated. 64 Mpixel = 8192 x 8192. */
+#define SDW_LIMIT_IMAGE_SIDE 16384
+#define SDW_LIMIT_IMAGE_PIXELS ((size_t)64 << 20)
+#define SDW_LIMIT_IMAGE_BYTES ((size_t)256 << 20)
+/* A prompt: 64 KiB is some 200 chunks of 75 tokens. */
+#define SDW_LIMIT_PROMPT_BYTES ((size_t)64 << 10)
+/* Sizes of generated pictures, in pixels; multiples of 8. */
+#define SDW_LIMIT_SIZE_MIN 64
+#define SDW_LIMIT_SIZE_MAX 2048
+
+#endif
