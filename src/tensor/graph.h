@@ -139,6 +139,7 @@ typedef struct sdw_graph {
     int bound_count;
     char prefix[96];         /* of op names, see sdw_graph_name */
     sdw_error error;         /* first one */
+    sdw_tensor nothing;      /* what recording calls return after an error */
 } sdw_graph;
 
 sdw_graph *sdw_graph_create(sdw_error *err); /* NULL without memory */
