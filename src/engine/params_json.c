@@ -1,0 +1,215 @@
+/* params_json.c - requests as JSON, made from the field table: a new field needs nothing here. */
+#include "engine/params_json.h"
+
+#include <string.h>
+
+#include "core/json.h"
+#include "core/limits.h"
+#include "core/mem.h"
+#include "engine/fields.h"
+
+/* The texts beside the fields, in the order in which they are written. */
+typedef struct extra {
+    const char *key;
+    size_t offset;
+} extra;
+
+#define EXTRA(member) { #member, offsetof(sdw_request_record, member) }
+static const extra extras[] = {
+    { "sdw", offsetof(sdw_request_record, version) },
+    EXTRA(model), EXTRA(config_dir), EXTRA(variant), EXTRA(prediction), EXTRA(family), EXTRA(backend),
+    EXTRA(init_image_sha256), EXTRA(mask_sha256),
+};
+#define EXTRA_COUNT (sizeof extras / sizeof extras[0])
+
+/* ---- writing ---- */
+
+static void add_field(yyjson_mut_doc *doc, yyjson_mut_val *root, const sdw_field *f, const sdw_params *p)
+{
+    const void *at = (const char *)p + f->offset;
+    const char *text;
+    double real;
+    int whole;
+    switch (f->type) {
+    case SDW_FIELD_SEED: yyjson_mut_obj_add_uint(doc, root, f->name, p->seed); break;
+    case SDW_FIELD_INT:
+        memcpy(&whole, at, sizeof whole);
+        yyjson_mut_obj_add_int(doc, root, f->name, whole);
+        break;
+    case SDW_FIELD_SWITCH:
+        memcpy(&whole, at, sizeof whole);
+        yyjson_mut_obj_add_bool(doc, root, f->name, whole != 0);
+        break;
+    case SDW_FIELD_REAL:
+        memcpy(&real, at, sizeof real);
+        yyjson_mut_obj_add_real(doc, root, f->name, real);
+        break;
+    case SDW_FIELD_TEXT:
+    case SDW_FIELD_CHOICE:
+        memcpy(&text, at, sizeof text);
+        yyjson_mut_obj_add_str(doc, root, f->name, text);
+        break;
+    case SDW_FIELD_PICTURE: break;
+    }
+}
+
+static void fill(yyjson_mut_doc *doc, const sdw_request_record *r)
+{
+    yyjson_mut_val *root = yyjson_mut_obj(doc);
+    yyjson_mut_doc_set_root(doc, root);
+    yyjson_mut_obj_add_str(doc, root, "sdw", r->version ? r->version : SDW_VERSION);
+    for (size_t i = 1; i < EXTRA_COUNT; i++) {
+        const char *text;
+        memcpy(&text, (const char *)r + extras[i].offset, sizeof text);
+        if (text) yyjson_mut_obj_add_str(doc, root, extras[i].key, text);
+    }
+    size_t count;
+    const sdw_field *fields = sdw_fields(&count);
+    for (size_t i = 0; i < count; i++)
+        if (sdw_field_given(&fields[i], &r->params)) add_field(doc, root, &fields[i], &r->params);
+}
+
+static void *json_malloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    return sdw_malloc(size);
+}
+
+static void *json_realloc(void *ctx, void *p, size_t old_size, size_t size)
+{
+    (void)ctx;
+    (void)old_size;
+    return sdw_realloc(p, size);
+}
+
+static void json_free(void *ctx, void *p)
+{
+    (void)ctx;
+    sdw_free(p);
+}
+
+sdw_status sdw_request_write_json(const sdw_request_record *r, sdw_buf *out, sdw_error *err)
+{
+    const yyjson_alc alc = { json_malloc, json_realloc, json_free, NULL };
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(&alc);
+    if (!doc) return sdw_fail_memory(err, "request as JSON", 0);
+    fill(doc, r);
+    yyjson_write_err why = { 0 };
+    size_t size = 0;
+    char *text = yyjson_mut_write_opts(doc, YYJSON_WRITE_NOFLAG, &alc, &size, &why);
+    sdw_status s = SDW_OK;
+    if (!text) s = sdw_fail(err, SDW_INVALID, "request as JSON: %s", why.msg ? why.msg : "cannot be written");
+    else if (!sdw_buf_append(out, text, size)) s = sdw_fail_memory(err, "request as JSON", size);
+    sdw_free(text);
+    yyjson_mut_doc_free(doc);
+    return s;
+}
+
+/* ---- reading ---- */
+
+static sdw_status wrong_type(const sdw_field *f, yyjson_val *v, const char *what, sdw_error *err)
+{
+    sdw_buf want;
+    sdw_buf_init(&want, SDW_ERROR_TEXT_MAX);
+    sdw_field_describe(f, &want);
+    sdw_fail_field(err, SDW_INVALID, f->name, "%s: %s: a JSON %s given, want %s", what, f->name,
+                   yyjson_get_type_desc(v), want.failed ? "" : want.data);
+    sdw_buf_finish(&want);
+    return SDW_INVALID;
+}
+
+static sdw_status read_text(const sdw_field *f, yyjson_val *v, const char *what, sdw_params *p, sdw_error *err)
+{
+    if (!yyjson_is_str(v)) return wrong_type(f, v, what, err);
+    const char *text = yyjson_get_str(v);
+    if (strlen(text) != yyjson_get_len(v))
+        return sdw_fail_field(err, SDW_INVALID, f->name, "%s: %s: the text holds a NUL character", what, f->name);
+    return sdw_field_parse(f, text, p, err);
+}
+
+static sdw_status read_field(const sdw_field *f, yyjson_val *v, const char *what, sdw_params *p, sdw_error *err)
+{
+    if (yyjson_is_null(v)) return SDW_OK; /* as absent */
+    switch (f->type) {
+    case SDW_FIELD_SEED:
+        if (!yyjson_is_uint(v)) return wrong_type(f, v, what, err);
+        p->seed = yyjson_get_uint(v);
+        p->has_seed = 1;
+        return SDW_OK;
+    case SDW_FIELD_INT:
+    case SDW_FIELD_REAL:
+        if (!yyjson_is_num(v)) return wrong_type(f, v, what, err);
+        return sdw_field_set_number(f, yyjson_get_num(v), p, err);
+    case SDW_FIELD_SWITCH:
+        if (!yyjson_is_bool(v)) return wrong_type(f, v, what, err);
+        return sdw_field_set_number(f, yyjson_get_bool(v), p, err);
+    case SDW_FIELD_TEXT:
+    case SDW_FIELD_CHOICE: return read_text(f, v, what, p, err);
+    case SDW_FIELD_PICTURE: break;
+    }
+    return sdw_fail_field(err, SDW_INVALID, f->name, "%s: %s: a picture is named by its SHA-256", what, f->name);
+}
+
+static sdw_status read_extra(const extra *e, yyjson_val *v, const char *what, sdw_request_record *r, sdw_error *err)
+{
+    if (yyjson_is_null(v)) return SDW_OK;
+    const char *text = yyjson_get_str(v);
+    if (!text || strlen(text) != yyjson_get_len(v))
+        return sdw_fail(err, SDW_FORMAT, "%s: %s: a JSON %s given, want a text", what, e->key,
+                        yyjson_get_type_desc(v));
+    bool hash = strstr(e->key, "_sha256") != NULL;
+    if (hash && (strlen(text) != 64 || text[strspn(text, "0123456789abcdef")]))
+        return sdw_fail(err, SDW_FORMAT, "%s: %s: want 64 lower-case hex digits", what, e->key);
+    memcpy((char *)r + e->offset, &text, sizeof text);
+    return SDW_OK;
+}
+
+static const extra *find_extra(const char *key)
+{
+    for (size_t i = 0; i < EXTRA_COUNT; i++)
+        if (!strcmp(extras[i].key, key)) return &extras[i];
+    return NULL;
+}
+
+static sdw_status read_object(yyjson_val *root, const char *what, sdw_request_record *r, sdw_warnings *warnings,
+                              sdw_error *err)
+{
+    yyjson_obj_iter it;
+    yyjson_obj_iter_init(root, &it);
+    for (yyjson_val *key; (key = yyjson_obj_iter_next(&it));) {
+        yyjson_val *value = yyjson_obj_iter_get_val(key);
+        const char *name = yyjson_get_str(key);
+        const sdw_field *f = sdw_field_find(name);
+        const extra *e = find_extra(name);
+        sdw_status s = SDW_OK;
+        if (f) s = read_field(f, value, what, &r->params, err);
+        else if (e) s = read_extra(e, value, what, r, err);
+        else sdw_warn(warnings, "%s: '%.60s' is not known here and was left out", what, name);
+        if (s != SDW_OK) return s;
+    }
+    return SDW_OK;
+}
+
+sdw_status sdw_request_read_json(const char *text, size_t size, const char *what, sdw_request_record *ret,
+                                 sdw_warnings *warnings, sdw_error *err)
+{
+    const sdw_json_limits limits = { .bytes_max = SDW_LIMIT_IMAGE_TEXT_BYTES, .depth_max = 4, .top = SDW_JSON_OBJECT };
+    yyjson_doc *doc = NULL;
+    sdw_status s = sdw_json_parse(text, size, what, &limits, &doc, err);
+    if (s != SDW_OK) return s;
+    sdw_request_record r = { .owner = doc };
+    sdw_params_init(&r.params);
+    s = read_object(yyjson_doc_get_root(doc), what, &r, warnings, err);
+    if (s != SDW_OK) {
+        yyjson_doc_free(doc);
+        return s;
+    }
+    *ret = r;
+    return SDW_OK;
+}
+
+void sdw_request_finish(sdw_request_record *r)
+{
+    yyjson_doc_free(r->owner); /* accepts NULL */
+    *r = (sdw_request_record){ 0 };
+}
