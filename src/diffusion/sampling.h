@@ -37,7 +37,7 @@ typedef struct sdw_sampling_options {
     int steps;                   /* 1..SDW_SAMPLING_STEPS_MAX, the n of the timetable */
     double strength;             /* 0..1: the last int(n * strength) steps of the timetable run; 1 = all */
     bool has_eta;
-    double eta;                  /* DDIM: share of fresh noise, 0..1, default 0. TCD: gamma, default 0.3; others ignore it */
+    double eta;                  /* DDIM: share of fresh noise; TCD: gamma. 0..1, default 0; others ignore it */
     size_t elements;             /* floats per vector, > 0 */
 } sdw_sampling_options;
 

@@ -52,19 +52,21 @@ typedef struct sdw_scheduler_config {
     bool has_beta_start, has_beta_end, has_steps_offset, has_train_steps, has_solver_order, has_original_steps;
     bool has_timestep_scaling, has_clip_range;
     double beta_start, beta_end, timestep_scaling, clip_range;
+    double sigma_min, sigma_max;  /* ends of karras, exponential and beta; 0 = absent */
     int steps_offset, train_steps, solver_order, original_steps;
-    sdw_maybe set_alpha_to_one, clip_sample, thresholding, zero_snr, lower_order_final, euler_at_final, log_interpolation;
-    sdw_maybe fixed_large;        /* DDPM's variance_type */
+    sdw_maybe set_alpha_to_one, clip_sample, zero_snr, lower_order_final, euler_at_final;
+    sdw_maybe fixed_large;        /* DDPM's variance_type is fixed_large, not fixed_small */
     sdw_maybe sde;                /* algorithm_type of the DPM-Solver classes is sde-dpmsolver++ */
-    sdw_maybe skip_prk_steps;
     sdw_maybe heun_corrector;     /* solver_type "heun" of the DPM-Solver classes */
     sdw_maybe bh1;                /* solver_type "bh1" of UniPC */
+    /* Values that some class reads and that we do not follow; create refuses them for those samplers. */
+    bool prk_steps, thresholding, learned_variance, noise_solver, flow_sigmas, lu_lambdas, log_interpolation;
+    bool continuous_timesteps, predicts_noise, clipped_lambda;
     int trained_beta_count;       /* 0 = no trained_betas */
     float *trained_betas;         /* owned */
 } sdw_scheduler_config;
 
-/* Reads a scheduler_config.json object. `object` may be NULL or not an object only if the file is absent: NULL gives
- * the zeroed config. `what` names the file in errors. Keys that the class does not read are ignored; a class that no
+/* Reads a scheduler_config.json object; NULL (no such file) gives the zeroed config. `what` names the file in errors. Keys that the class does not read are ignored; a class that no
  * sampler stands for, and a value that a sampler would read but cannot follow, are errors that name it. Any thread. */
 sdw_status sdw_scheduler_config_read(yyjson_val *object, const char *what, sdw_scheduler_config *ret_config,
                                      sdw_error *err);

@@ -57,14 +57,6 @@ static void pair_real(sdw_buf *out, const char *key, double value)
     pair(out, key, text);
 }
 
-/* The web UI's label of a name of ours; the name itself where it has none. */
-static const char *label(const sdw_sampling_name *list, size_t count, const char *name)
-{
-    for (size_t i = 0; name && i < count; i++)
-        if (!strcmp(list[i].name, name)) return list[i].label ? list[i].label : name;
-    return name;
-}
-
 /* "b" for "a/b/" and "c" for "a/c.safetensors". */
 static void model_name(const char *path, char name[128])
 {
@@ -80,11 +72,9 @@ static void model_name(const char *path, char name[128])
 
 static void put_sampling(sdw_buf *out, const sdw_params *p)
 {
-    size_t samplers, schedules;
-    const sdw_sampling_name *sampler = sdw_sampler_list(&samplers), *schedule = sdw_schedule_list(&schedules);
     pair_int(out, "Steps", p->steps);
-    pair(out, "Sampler", label(sampler, samplers, p->sampler));
-    pair(out, "Schedule type", label(schedule, schedules, p->schedule));
+    pair(out, "Sampler", sdw_sampler_label(p->sampler));
+    pair(out, "Schedule type", sdw_schedule_label(p->schedule));
     pair_real(out, "CFG scale", p->guidance);
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)p->seed);
