@@ -1,0 +1,12 @@
+# What `cmake --install` puts where: program, library with its public headers and pkg-config file, demo model.
+include(GNUInstallDirs)
+if(TARGET sdw)
+  install(TARGETS sdw RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(TARGETS sdw_lib ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/sdw DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# OPTIONAL: a checkout without the model's weights still installs.
+install(DIRECTORY demo/model/ DESTINATION ${CMAKE_INSTALL_DATADIR}/sdw/demo-model OPTIONAL)
+configure_file(cmake/sdw.pc.in ${CMAKE_BINARY_DIR}/sdw.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/sdw.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,33 @@
+# Instruction sets: only the file of an instruction set gets its flags, so that none of its code can leak into what
+# every machine runs. On other machines than x86-64 these files are left out; src/cpu/kernels.c asks __x86_64__.
+file(GLOB x86_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cpu/kernels_avx2*.c
+  ${CMAKE_SOURCE_DIR}/src/cpu/kernels_avx512*.c ${CMAKE_SOURCE_DIR}/src/cpu/kernels_vnni*.c
+  ${CMAKE_SOURCE_DIR}/src/cpu/kernels_amx*.c)
+if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  list(REMOVE_ITEM LIB_SOURCES ${x86_files})
+  set(x86_files)
+endif()
+
+set(flags_avx2 -mavx2 -mfma -mf16c)
+set(flags_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512)
+foreach(file IN LISTS x86_files)
+  cmake_path(GET file STEM name)
+  if(name MATCHES "avx2")
+    set(flags ${flags_avx2})
+  else()
+    set(flags ${flags_avx512})
+  endif()
+  if(name MATCHES "fp16")
+    list(APPEND flags -mavx512fp16)
+  endif()
+  if(name MATCHES "bf16")
+    list(APPEND flags -mavx512bf16)
+  endif()
+  if(name MATCHES "vnni")
+    list(APPEND flags -mavx512vnni)
+  endif()
+  if(name MATCHES "amx")
+    list(APPEND flags -mamx-tile -mamx-int8 -mamx-bf16)
+  endif()
+  set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${flags}")
+endforeach()
