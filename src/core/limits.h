@@ -14,6 +14,10 @@
 #define SDW_LIMIT_IMAGE_SIDE 16384
 #define SDW_LIMIT_IMAGE_PIXELS ((size_t)64 << 20)
 #define SDW_LIMIT_IMAGE_BYTES ((size_t)256 << 20)
+/* Pixels that all threads of the process together may be decoding: two pictures of the largest size. */
+#define SDW_LIMIT_IMAGE_PIXELS_DECODING ((size_t)128 << 20)
+/* A text stored in a picture (the request as JSON): some prompts' worth. */
+#define SDW_LIMIT_IMAGE_TEXT_BYTES ((size_t)1 << 20)
 /* A prompt: 64 KiB is some 200 chunks of 75 tokens. */
 #define SDW_LIMIT_PROMPT_BYTES ((size_t)64 << 10)
 /* Sizes of generated pictures, in pixels; multiples of 8. */
