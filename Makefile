@@ -1,0 +1,34 @@
+# For those who have make: each target is one command that works without it too (docs/building.md).
+PREFIX ?= /usr/local
+
+.PHONY: all demo test check test-peers bench install clean
+all:
+	@scripts/install-deps.sh build
+	@test -f build/release/build.ninja || cmake --preset release
+	@cmake --build --preset release --target sdw sdw_lib
+
+demo:
+	@./demo.sh
+
+test:
+	@./test.sh
+
+# Only the rules of the sources: layers and lint, with their planted breaches.
+check:
+	@scripts/install-deps.sh build test
+	@cmake --preset release -DSDW_TESTS=ON >/dev/null
+	@cmake --build --preset release --target sdw_lib
+	@ctest --test-dir build/release --label-regex '^tools$$' --output-on-failure
+
+test-peers: all
+	@scripts/test-peers.sh
+
+# MODEL=folder or file; the demo model without it. ARGS="--width 512 --height 512 --steps 3"
+bench: all
+	@build/sdw bench $(if $(MODEL),--model $(MODEL)) $(ARGS)
+
+install: all
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean:
+	rm -rf build demo/out
