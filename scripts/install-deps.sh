@@ -24,6 +24,7 @@ done
 # ---- what this system calls things ------------------------------------------------------------------------------
 system=unknown
 if [ -r "${SDW_OS_RELEASE:-/etc/os-release}" ]; then
+    # shellcheck disable=SC1090 # its place differs only in tests
     system=$(. "${SDW_OS_RELEASE:-/etc/os-release}" && printf '%s' "${ID:-unknown}-${VERSION_ID:-}")
 fi
 clang="clang"
@@ -94,7 +95,16 @@ if [ "$(id -u)" != 0 ]; then
     sudo=sudo
     say "will ask sudo for apt-get update and apt-get install, nothing else"
 fi
-as_root() { $sudo env DEBIAN_FRONTEND=noninteractive "$@"; }
+# apt's pages of output are shown only when it fails.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 1' HUP INT TERM
+quietly() {
+    "$@" >"$log" 2>&1 </dev/null && return 0
+    tail -n 40 "$log" >&2
+    fail "failed: $*"
+}
+as_root() { quietly $sudo env DEBIAN_FRONTEND=noninteractive "$@"; }
 apt_install() { as_root apt-get install -y -q --no-install-recommends "$@"; }
 
 # Every entry of the system's own source lists, both formats.
@@ -152,8 +162,7 @@ write_successor_list() { # FOLDER: copies the main archive's entry (address, key
 install_from_successor() { # PACKAGE...
     say "$* come from the next Debian release: only these packages, the system's sources stay as they are"
     folder=$(mktemp -d)
-    trap 'rm -rf "$folder"' EXIT
-    trap 'exit 1' HUP INT TERM
+    trap 'rm -rf "$folder" "$log"' EXIT
     mkdir -p "$folder/sources" "$folder/lists/partial" "$folder/cache/archives/partial" "$folder/packages"
     chmod -R a+rX "$folder"
     # apt run by root fetches as the user _apt where there is one.
@@ -162,12 +171,15 @@ install_from_successor() { # PACKAGE...
     [ -n "$(cat "$folder"/sources/* 2>/dev/null)" ] || fail "found no entry for the suite bookworm in apt's sources"
     set -- -q -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$folder/sources" \
         -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" -o APT::Update::Error-Mode=any \
+        -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o Acquire::Languages=none \
         -o APT::Update::Post-Invoke= -o APT::Update::Post-Invoke-Success= -- "$@"
     options=
     while [ "$1" != -- ]; do options="$options $1"; shift; done
     shift
     # shellcheck disable=SC2086 # words on purpose; mktemp gives a path without spaces
-    (cd "$folder/packages" && apt-get update $options && apt-get download $options "$@")
+    quietly apt-get update $options
+    # shellcheck disable=SC2086
+    (cd "$folder/packages" && quietly apt-get download $options "$@")
     apt_install "$folder"/packages/*.deb
 }
 
@@ -180,6 +192,7 @@ for package in $missing; do
         ordinary="$ordinary $package"
     fi
 done
+say "downloading and installing; this can take a minute"
 # shellcheck disable=SC2086
 [ -z "$ordinary" ] || apt_install $ordinary
 # shellcheck disable=SC2086

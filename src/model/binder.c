@@ -61,7 +61,7 @@ static bool fits(const sdw_file_tensor *t, int rank, const int64_t *shape)
 static void note_missing(sdw_binder *b, const char *name)
 {
     if (b->missing_count < SDW_BINDER_MISSING_MAX)
-        snprintf(b->missing[b->missing_count], sizeof b->missing[0], "%s", name);
+        snprintf(b->missing[b->missing_count], sizeof b->missing[0], "%.*s", (int)sizeof b->missing[0] - 1, name);
     b->missing_count++;
 }
 
