@@ -1,6 +1,6 @@
 /* fields.c - the request, one row per field, and the checks that need no more than a row.
  * New field? A row here and a member of sdw_params: command line, JSON, help and documents follow. */
-#include "engine/fields.h"
+#include "sdw/fields.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "core/limits.h"
+#include "core/status.h"
+#include "diffusion/names.h"
 
 /* Steps beyond the training steps of a model cannot exist; every published model has 1000. */
 #define STEPS_MAX 1000
@@ -174,44 +176,60 @@ bool sdw_field_given(const sdw_field *f, const sdw_params *p)
 
 /* ---- what a row allows ---- */
 
-static void describe_choices(const sdw_field *f, sdw_buf *out)
+static void describe_choices(const sdw_field *f, char *text, size_t size)
 {
-    sdw_buf_puts(out, "one of ");
-    for (const char *const *c = f->choices; *c; c++) sdw_buf_printf(out, "%s%s", c == f->choices ? "" : ", ", *c);
+    size_t n = (size_t)snprintf(text, size, "one of ");
+    for (const char *const *c = f->choices; *c && n < size; c++)
+        n += (size_t)snprintf(text + n, size - n, "%s%s", c == f->choices ? "" : ", ", *c);
 }
 
-void sdw_field_describe(const sdw_field *f, sdw_buf *out)
+void sdw_field_describe(const sdw_field *f, char *text, size_t size)
 {
     switch (f->type) {
-    case SDW_FIELD_TEXT: sdw_buf_printf(out, "text of at most %.0f bytes", f->max); break;
+    case SDW_FIELD_TEXT: snprintf(text, size, "text of at most %.0f bytes", f->max); break;
     case SDW_FIELD_INT:
-        sdw_buf_printf(out, "a whole number from %.0f to %.0f", f->min, f->max);
-        if (f->multiple > 1) sdw_buf_printf(out, ", a multiple of %d", f->multiple);
+        if (f->multiple > 1)
+            snprintf(text, size, "a whole number from %.0f to %.0f, a multiple of %d", f->min, f->max, f->multiple);
+        else snprintf(text, size, "a whole number from %.0f to %.0f", f->min, f->max);
         break;
-    case SDW_FIELD_REAL: sdw_buf_printf(out, "a number from %g to %g", f->min, f->max); break;
-    case SDW_FIELD_SEED: sdw_buf_puts(out, "a whole number from 0 to 18446744073709551615, or random"); break;
-    case SDW_FIELD_SWITCH: sdw_buf_puts(out, "on or off"); break;
+    case SDW_FIELD_REAL: snprintf(text, size, "a number from %g to %g", f->min, f->max); break;
+    case SDW_FIELD_SEED: snprintf(text, size, "a whole number from 0 to 18446744073709551615, or random"); break;
+    case SDW_FIELD_SWITCH: snprintf(text, size, "on or off"); break;
     case SDW_FIELD_CHOICE:
-        if (f->choices) describe_choices(f, out);
-        else sdw_buf_printf(out, "the name of a %s", f->name);
+        if (f->choices) describe_choices(f, text, size);
+        else snprintf(text, size, "the name of a %s", f->name);
         break;
-    case SDW_FIELD_PICTURE: sdw_buf_puts(out, "a PNG, JPEG or WebP file"); break;
+    case SDW_FIELD_PICTURE: snprintf(text, size, "a PNG, JPEG or WebP file"); break;
     }
+}
+
+bool sdw_field_choice(const sdw_field *f, size_t index, sdw_choice *ret_choice)
+{
+    if (f->type != SDW_FIELD_CHOICE) return false;
+    if (f->choices) {
+        for (size_t i = 0; i <= index; i++)
+            if (!f->choices[i]) return false;
+        *ret_choice = (sdw_choice){ .name = f->choices[index] };
+        return true;
+    }
+    sdw_sampling_name list[SDW_NAMES_MAX];
+    bool schedules = !strcmp(f->name, "schedule");
+    size_t count = schedules ? sdw_schedule_list(list, SDW_NAMES_MAX) : sdw_sampler_list(list, SDW_NAMES_MAX);
+    if (index >= count || index >= SDW_NAMES_MAX) return false;
+    const sdw_sampling_name *n = &list[index];
+    *ret_choice = (sdw_choice){ n->name, n->summary, n->label, n->class_name };
+    return true;
 }
 
 /* Long values are cut, so that the sentence stays one line. */
 static sdw_status refuse(const sdw_field *f, const char *value, sdw_error *err)
 {
-    char line[64];
+    char line[64], want[200];
     size_t n = 0;
     for (; value[n] && n < sizeof line - 4; n++) line[n] = iscntrl((unsigned char)value[n]) ? ' ' : value[n];
     snprintf(line + n, sizeof line - n, "%s", value[n] ? "..." : "");
-    sdw_buf want;
-    sdw_buf_init(&want, SDW_ERROR_TEXT_MAX);
-    sdw_field_describe(f, &want);
-    sdw_fail_field(err, SDW_INVALID, f->name, "%s: '%s' given, want %s", f->name, line, want.failed ? "" : want.data);
-    sdw_buf_finish(&want);
-    return SDW_INVALID;
+    sdw_field_describe(f, want, sizeof want);
+    return sdw_fail_field(err, SDW_INVALID, f->name, "%s: '%s' given, want %s", f->name, line, want);
 }
 
 static sdw_status check_int(const sdw_field *f, int v, sdw_error *err)
@@ -238,6 +256,17 @@ static const char *find_choice(const sdw_field *f, const char *text)
     return NULL;
 }
 
+/* Canonical names: a sampler's alias may imply a schedule, so registry names stay as typed and are only looked up. */
+static sdw_status check_choice(const sdw_field *f, const char *v, const char **ret_name, sdw_error *err)
+{
+    const char *ignored, *name = find_choice(f, v);
+    if (!name) return refuse(f, v, err);
+    *ret_name = name;
+    if (f->choices) return SDW_OK;
+    if (!strcmp(f->name, "schedule")) return sdw_schedule_resolve(v, &ignored, err);
+    return sdw_sampler_resolve(v, &ignored, &(const char *){ NULL }, err);
+}
+
 static sdw_status check_text(const sdw_field *f, const char *v, sdw_error *err)
 {
     size_t bytes = strlen(v);
@@ -253,7 +282,7 @@ static sdw_status check(const sdw_field *f, const sdw_params *p, sdw_error *err)
     case SDW_FIELD_SWITCH: return check_int(f, get_int(f, p), err);
     case SDW_FIELD_REAL: return check_real(f, get_real(f, p), err);
     case SDW_FIELD_TEXT: return check_text(f, get_text(f, p), err);
-    case SDW_FIELD_CHOICE: return find_choice(f, get_text(f, p)) ? SDW_OK : refuse(f, get_text(f, p), err);
+    case SDW_FIELD_CHOICE: return check_choice(f, get_text(f, p), &(const char *){ NULL }, err);
     case SDW_FIELD_SEED:
     case SDW_FIELD_PICTURE: return SDW_OK;
     }
@@ -347,10 +376,10 @@ sdw_status sdw_field_parse(const sdw_field *f, const char *text, sdw_params *p, 
         return s;
     }
     case SDW_FIELD_CHOICE: {
-        const char *name = find_choice(f, text);
-        if (!name) return refuse(f, text, err);
-        put(f, p, &name, sizeof name);
-        return SDW_OK;
+        const char *name;
+        sdw_status s = check_choice(f, text, &name, err);
+        if (s == SDW_OK) put(f, p, &name, sizeof name);
+        return s;
     }
     case SDW_FIELD_PICTURE: break;
     }

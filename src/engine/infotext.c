@@ -1,13 +1,14 @@
 /* infotext.c - the `parameters` text of AUTOMATIC1111's web UI: what galleries, managers and other programs read.
  * Layout: prompt; a line "Negative prompt: ..." unless it is empty; one line of "Key: value" pairs joined by ", ". A
  * value that holds ',', ':' or a line break is written as a JSON string. Numbers print as Python prints them. */
-#include "engine/params_json.h"
+#include "sdw/request.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/buf.h"
 #include "core/mem.h"
 #include "diffusion/names.h"
 
@@ -118,9 +119,9 @@ static void put_stripped(sdw_buf *out, const char *text)
     sdw_buf_append(out, text, n);
 }
 
-sdw_status sdw_request_write_infotext(const sdw_request_record *r, sdw_buf *out, sdw_error *err)
+sdw_status sdw_request_write_infotext(const sdw_request_record *r, char **ret_text, sdw_error *err)
 {
-    sdw_buf text; /* built apart: pair() looks at the end of what was written */
+    sdw_buf text;
     sdw_buf_init(&text, 0);
     const sdw_params *p = &r->params;
     if (p->prompt && *p->prompt) {
@@ -133,8 +134,9 @@ sdw_status sdw_request_write_infotext(const sdw_request_record *r, sdw_buf *out,
         sdw_buf_puts(&text, "\n");
     }
     put_pairs(&text, r);
-    bool ok = !text.failed && sdw_buf_append(out, text.data, text.size);
-    size_t size = text.size;
+    char *taken = sdw_buf_take(&text, NULL);
     sdw_buf_finish(&text);
-    return ok ? SDW_OK : sdw_fail_memory(err, "parameters text", size);
+    if (!taken) return sdw_fail_memory(err, "parameters text", text.size);
+    *ret_text = taken;
+    return SDW_OK;
 }

@@ -1,12 +1,14 @@
 /* params_json.c - requests as JSON, made from the field table: a new field needs nothing here. */
-#include "engine/params_json.h"
+#include "sdw/request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/json.h"
 #include "core/limits.h"
 #include "core/mem.h"
-#include "engine/fields.h"
+#include "core/status.h"
+#include "sdw/fields.h"
 
 /* The texts beside the fields, in the order in which they are written. */
 typedef struct extra {
@@ -88,34 +90,33 @@ static void json_free(void *ctx, void *p)
     sdw_free(p);
 }
 
-sdw_status sdw_request_write_json(const sdw_request_record *r, sdw_buf *out, sdw_error *err)
+void sdw_text_free(char *text)
+{
+    sdw_free(text);
+}
+
+sdw_status sdw_request_write_json(const sdw_request_record *r, char **ret_text, sdw_error *err)
 {
     const yyjson_alc alc = { json_malloc, json_realloc, json_free, NULL };
     yyjson_mut_doc *doc = yyjson_mut_doc_new(&alc);
     if (!doc) return sdw_fail_memory(err, "request as JSON", 0);
     fill(doc, r);
     yyjson_write_err why = { 0 };
-    size_t size = 0;
-    char *text = yyjson_mut_write_opts(doc, YYJSON_WRITE_NOFLAG, &alc, &size, &why);
-    sdw_status s = SDW_OK;
-    if (!text) s = sdw_fail(err, SDW_INVALID, "request as JSON: %s", why.msg ? why.msg : "cannot be written");
-    else if (!sdw_buf_append(out, text, size)) s = sdw_fail_memory(err, "request as JSON", size);
-    sdw_free(text);
+    char *text = yyjson_mut_write_opts(doc, YYJSON_WRITE_NOFLAG, &alc, NULL, &why);
     yyjson_mut_doc_free(doc);
-    return s;
+    if (!text) return sdw_fail(err, SDW_INVALID, "request as JSON: %s", why.msg ? why.msg : "cannot be written");
+    *ret_text = text;
+    return SDW_OK;
 }
 
 /* ---- reading ---- */
 
 static sdw_status wrong_type(const sdw_field *f, yyjson_val *v, const char *what, sdw_error *err)
 {
-    sdw_buf want;
-    sdw_buf_init(&want, SDW_ERROR_TEXT_MAX);
-    sdw_field_describe(f, &want);
-    sdw_fail_field(err, SDW_INVALID, f->name, "%s: %s: a JSON %s given, want %s", what, f->name,
-                   yyjson_get_type_desc(v), want.failed ? "" : want.data);
-    sdw_buf_finish(&want);
-    return SDW_INVALID;
+    char want[200];
+    sdw_field_describe(f, want, sizeof want);
+    return sdw_fail_field(err, SDW_INVALID, f->name, "%s: %s: a JSON %s given, want %s", what, f->name,
+                          yyjson_get_type_desc(v), want);
 }
 
 static sdw_status read_text(const sdw_field *f, yyjson_val *v, const char *what, sdw_params *p, sdw_error *err)
@@ -171,8 +172,20 @@ static const extra *find_extra(const char *key)
     return NULL;
 }
 
-static sdw_status read_object(yyjson_val *root, const char *what, sdw_request_record *r, sdw_warnings *warnings,
-                              sdw_error *err)
+/* Who hears of unknown keys. */
+typedef struct listener {
+    sdw_warn_fn *warn;
+    void *ctx;
+} listener;
+
+static void tell_unknown(listener to, const char *what, const char *key)
+{
+    char text[200];
+    snprintf(text, sizeof text, "%.100s: '%.60s' is not known here and was left out", what, key);
+    if (to.warn) to.warn(to.ctx, text);
+}
+
+static sdw_status read_object(yyjson_val *root, const char *what, sdw_request_record *r, listener to, sdw_error *err)
 {
     yyjson_obj_iter it;
     yyjson_obj_iter_init(root, &it);
@@ -184,14 +197,14 @@ static sdw_status read_object(yyjson_val *root, const char *what, sdw_request_re
         sdw_status s = SDW_OK;
         if (f) s = read_field(f, value, what, &r->params, err);
         else if (e) s = read_extra(e, value, what, r, err);
-        else sdw_warn(warnings, "%s: '%.60s' is not known here and was left out", what, name);
+        else tell_unknown(to, what, name);
         if (s != SDW_OK) return s;
     }
     return SDW_OK;
 }
 
 sdw_status sdw_request_read_json(const char *text, size_t size, const char *what, sdw_request_record *ret,
-                                 sdw_warnings *warnings, sdw_error *err)
+                                 sdw_warn_fn *warn, void *warn_ctx, sdw_error *err)
 {
     const sdw_json_limits limits = { .bytes_max = SDW_LIMIT_IMAGE_TEXT_BYTES, .depth_max = 4, .top = SDW_JSON_OBJECT };
     yyjson_doc *doc = NULL;
@@ -199,7 +212,7 @@ sdw_status sdw_request_read_json(const char *text, size_t size, const char *what
     if (s != SDW_OK) return s;
     sdw_request_record r = { .owner = doc };
     sdw_params_init(&r.params);
-    s = read_object(yyjson_doc_get_root(doc), what, &r, warnings, err);
+    s = read_object(yyjson_doc_get_root(doc), what, &r, (listener){ warn, warn_ctx }, err);
     if (s != SDW_OK) {
         yyjson_doc_free(doc);
         return s;
