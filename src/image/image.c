@@ -1,36 +1,28 @@
 /* image.c - pictures, and the checks that stand before and behind every codec. */
 #include "image/image.h"
 
-#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 #include <utf8proc.h>
 
 #include "core/limits.h"
 #include "core/mem.h"
+#include "image/budget.h"
 #include "image/codec.h"
 #include "image/convert.h"
 #include "image/geometry.h"
 
-#define SDW_CODEC_LIST(X) \
-    X(jpeg)               \
-    X(png)                \
-    X(webp)
-
-#define DECLARE(name) extern const sdw_codec sdw_codec_##name;
-SDW_CODEC_LIST(DECLARE)
-#undef DECLARE
+#define X(name) extern const sdw_codec sdw_codec_##name;
+#include "registry/codecs.inc"
+#undef X
 
 static const sdw_codec *const CODECS[] = {
-#define ROW(name) &sdw_codec_##name,
-    SDW_CODEC_LIST(ROW)
-#undef ROW
+#define X(name) &sdw_codec_##name,
+#include "registry/codecs.inc"
+#undef X
 };
 
 enum { CODEC_COUNT = sizeof CODECS / sizeof CODECS[0], KEY_MAX = 79 };
-
-/* The budget is of the process because its memory is: threads that decode at once share it. */
-static atomic_size_t pixels_decoding;
 
 /* ---- pictures ---- */
 
@@ -213,15 +205,6 @@ static sdw_status open_input(const void *bytes, size_t size, const sdw_image_dec
     return SDW_OK;
 }
 
-static sdw_status reserve_pixels(const sdw_codec_input *in, size_t pixels, sdw_error *err)
-{
-    size_t before = atomic_fetch_add(&pixels_decoding, pixels);
-    if (before + pixels <= SDW_LIMIT_IMAGE_PIXELS_DECODING) return SDW_OK;
-    atomic_fetch_sub(&pixels_decoding, pixels);
-    return sdw_fail(err, SDW_BUSY, "%s: %zu pixels while %zu are being decoded: want at most %zu at once, try again",
-                    in->what, pixels, before, SDW_LIMIT_IMAGE_PIXELS_DECODING);
-}
-
 sdw_status sdw_image_probe(const void *bytes, size_t size, const sdw_image_decode_options *options,
                            sdw_image_info *ret_info, sdw_error *err)
 {
@@ -244,14 +227,14 @@ sdw_status sdw_image_decode(const void *bytes, size_t size, const sdw_image_deco
     sdw_status status = open_input(bytes, size, options, &o, err);
     if (status != SDW_OK) return status;
     size_t pixels = (size_t)o.width * (size_t)o.height;
-    status = reserve_pixels(&o.in, pixels, err);
+    status = sdw_image_budget_enter(pixels, o.in.what, err);
     if (status != SDW_OK) return status;
 
     sdw_image *image = NULL;
     status = o.codec->decode(&o.in, o.width, o.height, &image, &orientation, err);
     if (status == SDW_OK) status = sdw_image_convert(image, channels, err);
     if (status == SDW_OK && !options->keep_orientation) status = sdw_image_orient(&image, orientation, err);
-    atomic_fetch_sub(&pixels_decoding, pixels);
+    sdw_image_budget_leave(pixels);
     if (status == SDW_OK)
         *ret_image = image;
     else

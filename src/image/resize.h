@@ -25,8 +25,9 @@ const char *sdw_filter_name(sdw_filter filter);
 int sdw_filter_from_name(const char *name); /* -1: none */
 
 /* A new picture of width x height with the same channels, each scaled by itself (Pillow multiplies colour by alpha
- * first; with 4 channels this does not). Horizontal pass first, then vertical, 8 bits between them; a filter is
- * widened by the scale when shrinking. Reference: Pillow 13.0, Image.resize. Any thread. */
+ * first; with 4 channels this does not). Horizontal pass, then vertical, 8 bits between them (the other way round where
+ * more than twice as many rows as columns are lost); a filter is widened by the scale when shrinking. Reference:
+ * Pillow 13.0, Image.resize. Any thread. */
 sdw_status sdw_image_resize(const sdw_image *image, int width, int height, sdw_filter filter, sdw_image **ret_image,
                             sdw_error *err);
 

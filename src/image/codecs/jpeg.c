@@ -114,6 +114,13 @@ static void cmyk_to_rgb(sdw_image *image)
     image->channels = 3;
 }
 
+/* Warnings that good files cause too. By the text, which is that of the last error: TurboJPEG's error code stays at
+ * "warning" when a fatal error follows one, and the pixels are then incomplete. */
+static bool is_harmless(const char *text)
+{
+    return strstr(text, "extraneous bytes") || strstr(text, "Adobe color transform");
+}
+
 static sdw_status read_pixels(const sdw_codec_input *in, tjhandle tj, int width, int height, sdw_image **ret_image,
                               sdw_error *err)
 {
@@ -129,8 +136,7 @@ static sdw_status read_pixels(const sdw_codec_input *in, tjhandle tj, int width,
     /* LIMITSCANS: a progressive file with thousands of scans costs minutes for a few kilobytes. */
     int rc = tjDecompress2(tj, in->bytes, (unsigned long)in->size, image->pixels, width, 0, height, format,
                            TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS);
-    /* Harmless warnings (stray bytes before a marker) occur in good files; one that says bytes are missing does not. */
-    if (rc != 0 && (tjGetErrorCode(tj) != TJERR_WARNING || strstr(tjGetErrorStr2(tj), "remature"))) {
+    if (rc != 0 && !is_harmless(tjGetErrorStr2(tj))) {
         sdw_image_free(image);
         return failure(in, tj, err);
     }
