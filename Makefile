@@ -16,7 +16,7 @@ test:
 # Only the rules of the sources: layers and lint, with their planted breaches.
 check:
 	@scripts/install-deps.sh build test
-	@cmake --preset release -DSDW_TESTS=ON >/dev/null
+	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target sdw_lib
 	@ctest --test-dir build/release --label-regex '^tools$$' --output-on-failure
 

@@ -8,7 +8,7 @@ out=demo/out
 scripts/install-deps.sh build
 echo "demo: building build/sdw (the first time takes a minute or two)"
 mkdir -p build/release "$out"
-if ! { cmake --preset release -DSDW_TESTS=OFF && cmake --build --preset release --target sdw; } >build/release/demo.log 2>&1; then
+if ! { cmake --preset release && cmake --build --preset release --target sdw; } >build/release/demo.log 2>&1; then
     tail -n 40 build/release/demo.log
     echo "demo: the build failed; whole log: build/release/demo.log" >&2
     exit 1

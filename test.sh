@@ -37,7 +37,7 @@ build() {
     mkdir -p "build/$preset"
     log=build/$preset/build.log
     begun=$(date +%s)
-    if cmake --preset "$preset" -DSDW_WERROR=ON >"$log" 2>&1 &&
+    if cmake --preset "$preset" -DSDW_WERROR=ON -DSDW_TESTS=ON >"$log" 2>&1 &&
         cmake --build --preset "$preset" --parallel "$jobs" "$@" >>"$log" 2>&1; then
         echo "built $preset in $(($(date +%s) - begun)) s"
         return 0
