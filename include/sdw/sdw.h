@@ -42,6 +42,7 @@ typedef struct sdw_engine_options {
     const char *isa;         /* cap: "scalar", "avx2", "avx512"; NULL = $SDW_CPU_MAX, else the best */
     int threads;             /* 0 = all that the process may use */
     uint64_t memory_limit;   /* bytes the process may need in all; 0 = what the machine has */
+    int release_parts;       /* 1: free a part's weights as soon as a call needs it no more (programs that draw once) */
     sdw_warn_fn *warn;       /* NULL = warnings are dropped */
     void *warn_ctx;
 } sdw_engine_options;

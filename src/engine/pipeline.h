@@ -17,7 +17,6 @@ typedef struct sdw_pipeline sdw_pipeline;
 typedef struct sdw_pipeline_options {
     const char *model, *config_dir, *variant, *prediction, *isa;
     int threads;
-    uint64_t memory_limit;
 } sdw_pipeline_options;
 
 sdw_status sdw_pipeline_open(const sdw_pipeline_options *o, sdw_pipeline **ret, sdw_warnings *warnings, sdw_error *err);

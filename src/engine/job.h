@@ -1,0 +1,36 @@
+/* job.h - one request on its way to pictures, cut into units of work: a prompt encoding, a picture encoding, one model
+ * evaluation, one decode. Whoever drives jobs (sdw_generate does one after another) calls advance until done and may
+ * look, cancel or take turns with other jobs in between. One thread, the engine's. */
+#ifndef SDW_ENGINE_JOB_H
+#define SDW_ENGINE_JOB_H
+
+#include "sdw/sdw.h"
+
+typedef struct sdw_job sdw_job;
+
+/* For the reference replay: what it puts in and what it looks at. Zeroed: nothing. */
+typedef struct sdw_job_hooks {
+    const float *noise;  /* instead of the first noise of picture 0; latent shape */
+    bool own_spacing;    /* see sdw_sampling_options */
+    /* After every model evaluation: the sampler's state, (latent channels, h, w). */
+    void (*after_feed)(void *ctx, int picture, const float *state, size_t count);
+    /* The decoded picture, (height, width, 3) in 0..1, before rounding. */
+    void (*decoded)(void *ctx, int picture, const float *values, int width, int height);
+    void *ctx;
+} sdw_job_hooks;
+
+/* params: resolved; its strings and pictures must outlive the job. Checks the memory limit, plans, computes nothing.
+ * hooks may be NULL. */
+sdw_status sdw_job_create(sdw_engine *e, const sdw_params *params, const sdw_job_hooks *hooks, sdw_job **ret, sdw_error *err);
+/* One unit of work. After an error the job can only be freed. */
+sdw_status sdw_job_advance(sdw_job *j, bool *ret_done, sdw_error *err);
+/* Where the job stands, for progress reports; seconds is left alone. */
+void sdw_job_progress(const sdw_job *j, sdw_progress *ret);
+/* The finished job's result; the job keeps nothing of it. */
+sdw_status sdw_job_take(sdw_job *j, sdw_result **ret, sdw_error *err);
+void sdw_job_free(sdw_job *j); /* accepts NULL */
+
+/* Bytes and work of a resolved request. */
+sdw_status sdw_job_cost(sdw_engine *e, const sdw_params *params, sdw_cost *ret, sdw_error *err);
+
+#endif
