@@ -14,5 +14,6 @@ void sdw_midpoint_second(sdw_sampler_run *r, double from, double middle, double 
 {
     double step = (to - from) / middle;
     sdw_combine(r->state, r->elements,
-                (sdw_term[]){ { 1, r->scratch[0] }, { step, r->state }, { -step, r->estimate }, { fresh, r->noise } }, 4);
+                (sdw_term[]){ { 1, r->scratch[0] }, { step, r->state }, { -step, r->estimate },
+                              { fresh, r->noise } }, 4);
 }

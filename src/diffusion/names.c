@@ -162,8 +162,8 @@ sdw_status sdw_sampler_resolve(const char *name, const char **ret_sampler, const
         const char *bare = !strncmp(text, "k ", 2) ? text + 2 : text;
         const char *nearest = LOOK_UP(bare, lacking);
         if (nearest)
-            return sdw_fail_field(err, SDW_INVALID, "sampler", "sampler \"%.60s\" is an algorithm that is not built in; "
-                                  "the nearest one is %s", name, nearest);
+            return sdw_fail_field(err, SDW_INVALID, "sampler", "sampler \"%.60s\" is an algorithm that is not "
+                                  "built in; the nearest one is %s", name, nearest);
         return unknown("sampler", name, false, err);
     }
     *ret_sampler = found;

@@ -1,31 +1,25 @@
-/* registry.c - every sampler and schedule record, sorted by name. */
+/* registry.c - every sampler and schedule record, sorted by name: the lists are made from the file names. */
 #include "diffusion/registry.h"
 
 #include <string.h>
 
-#define SAMPLERS(X)                                                                                                  \
-    X(ddim) X(ddpm) X(deis) X(dpm2) X(dpm2_a) X(dpmpp_2m) X(dpmpp_2m_sde) X(dpmpp_2s) X(dpmpp_3m) X(euler)           \
-    X(euler_a) X(heun) X(lcm) X(lms) X(pndm) X(tcd) X(unipc)
-#define SCHEDULES(X)                                                                                                 \
-    X(beta) X(ddim_uniform) X(exponential) X(karras) X(normal) X(plain) X(sgm_uniform) X(simple)
-
-#define DECLARE(name) extern const sdw_sampler sdw_sampler_##name;
-SAMPLERS(DECLARE)
-#undef DECLARE
-#define DECLARE(name) extern const sdw_schedule sdw_schedule_##name;
-SCHEDULES(DECLARE)
-#undef DECLARE
+#define X(name) extern const sdw_sampler sdw_sampler_##name;
+#include "registry/samplers.inc"
+#undef X
+#define X(name) extern const sdw_schedule sdw_schedule_##name;
+#include "registry/schedules.inc"
+#undef X
 
 static const sdw_sampler *const samplers[] = {
-#define RECORD(name) &sdw_sampler_##name,
-    SAMPLERS(RECORD)
-#undef RECORD
+#define X(name) &sdw_sampler_##name,
+#include "registry/samplers.inc"
+#undef X
 };
 
 static const sdw_schedule *const schedules[] = {
-#define RECORD(name) &sdw_schedule_##name,
-    SCHEDULES(RECORD)
-#undef RECORD
+#define X(name) &sdw_schedule_##name,
+#include "registry/schedules.inc"
+#undef X
 };
 
 const sdw_sampler *const *sdw_sampler_records(size_t *ret_count)

@@ -79,8 +79,8 @@ static sdw_status check_pair(const sdw_sampler *s, const sdw_schedule *schedule,
                               "for evenly spaced timesteps only; want plain", schedule->name, s->name);
     if (s->timetable == SDW_TIMETABLE_WHOLE && schedule->sigmas)
         return sdw_fail_field(err, SDW_INVALID, "schedule", "schedule %s with sampler %s: it gives sigmas between the "
-                              "timesteps, the sampler works on whole timesteps; want plain, normal, simple, sgm_uniform "
-                              "or ddim_uniform", schedule->name, s->name);
+                              "timesteps, the sampler works on whole timesteps; want plain, normal, simple, "
+                              "sgm_uniform or ddim_uniform", schedule->name, s->name);
     return SDW_OK;
 }
 
@@ -102,7 +102,8 @@ static sdw_status choose_sampler(const sdw_scheduler_config *c, const sdw_sampli
     return status == SDW_OK ? check_config(c, ret->sampler, err) : status;
 }
 
-static sdw_status choose_ends(const sdw_scheduler_config *c, const sdw_sampling_options *o, choices *ret, sdw_error *err)
+static sdw_status choose_ends(const sdw_scheduler_config *c, const sdw_sampling_options *o, choices *ret,
+                              sdw_error *err)
 {
     const sdw_sampler *s = ret->sampler;
     if (o->spacing != SDW_SPACING_DEFAULT && s->timetable == SDW_TIMETABLE_DISTILLED)

@@ -25,7 +25,8 @@ static sdw_status wrong(const reader *r, const char *key, yyjson_val *value, con
         return sdw_fail(r->err, SDW_FORMAT, "%s: %s is \"%.60s\", want %s", r->what, key, yyjson_get_str(value), want);
     if (yyjson_is_num(value))
         return sdw_fail(r->err, SDW_FORMAT, "%s: %s is %g, want %s", r->what, key, yyjson_get_num(value), want);
-    return sdw_fail(r->err, SDW_FORMAT, "%s: %s is of type %s, want %s", r->what, key, yyjson_get_type_desc(value), want);
+    return sdw_fail(r->err, SDW_FORMAT, "%s: %s is of type %s, want %s", r->what, key, yyjson_get_type_desc(value),
+                    want);
 }
 
 static sdw_status number(const reader *r, const char *key, yyjson_val *value, double min, double max, double *ret)
@@ -396,8 +397,8 @@ sdw_status sdw_prediction_parse(const char *s, sdw_prediction *ret_prediction, s
                                    { "v", SDW_PREDICTION_V },             { "sample", SDW_PREDICTION_SAMPLE } };
     int value;
     if (!choose(s, rows, sizeof rows / sizeof rows[0], &value))
-        return sdw_fail_field(err, SDW_INVALID, "prediction", "prediction \"%.60s\": want epsilon, v_prediction or sample",
-                              s);
+        return sdw_fail_field(err, SDW_INVALID, "prediction",
+                              "prediction \"%.60s\": want epsilon, v_prediction or sample", s);
     *ret_prediction = (sdw_prediction)value;
     return SDW_OK;
 }

@@ -66,8 +66,9 @@ typedef struct sdw_scheduler_config {
     float *trained_betas;         /* owned */
 } sdw_scheduler_config;
 
-/* Reads a scheduler_config.json object; NULL (no such file) gives the zeroed config. `what` names the file in errors. Keys that the class does not read are ignored; a class that no
- * sampler stands for, and a value that a sampler would read but cannot follow, are errors that name it. Any thread. */
+/* Reads a scheduler_config.json object; NULL (no such file) gives the zeroed config. `what` names the file in errors.
+ * Unknown keys are ignored; a class that no sampler stands for and a value of the wrong kind are errors that name it.
+ * Values that only some samplers read are judged when a run is created. Any thread. */
 sdw_status sdw_scheduler_config_read(yyjson_val *object, const char *what, sdw_scheduler_config *ret_config,
                                      sdw_error *err);
 /* Frees what the struct owns and zeroes it. */

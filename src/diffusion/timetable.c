@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "diffusion/ancestral.h"
 
 static double f32(double x)
 {
@@ -84,7 +85,9 @@ static void sigma_table(sdw_sampler_run *r, const sdw_timetable_spec *spec)
     if (schedule->sigmas) {
         bool whole = r->sampler->timetable == SDW_TIMETABLE_SOLVER; /* these use the whole table's ends */
         double max = whole ? l->sigma[l->count - 1] : s[0], min = whole ? l->sigma[0] : s[n - 1];
-        schedule->sigmas(spec->sigma_max > 0 ? spec->sigma_max : max, spec->sigma_min > 0 ? spec->sigma_min : min, n, s);
+        if (spec->sigma_max > 0) max = spec->sigma_max;
+        if (spec->sigma_min > 0) min = spec->sigma_min;
+        schedule->sigmas(max, min, n, s);
         timesteps_of_sigmas(r, spec, s);
         if (r->sampler->flags & SDW_SAMPLER_FINAL_MIN) last = s[n - 1];
     }
@@ -114,7 +117,7 @@ static void midpoints(sdw_sampler_run *r)
     for (int i = 0; i < r->calls; i++) r->call_sigmas[i] = r->sigmas[i];
     for (int i = 1; i < r->calls; i += 2) {
         double from = r->sigmas[i - 1], to = r->sigmas[i];
-        if (ancestral) to = to * to / from; /* sigma_down: see ancestral.h */
+        if (ancestral) to = sdw_ancestral_down(from, to);
         r->call_sigmas[i] = f32(sqrt(from * to));
         r->timesteps[i] = f32(sdw_levels_timestep(r->levels, r->call_sigmas[i]));
     }

@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { ORDER_MAX = 3, BEFORE = ORDER_MAX }; /* scratch: 0..2 estimates, newest first; 3 the state before the last step */
+/* scratch: 0..2 estimates, newest first; then the state before the last step */
+enum { ORDER_MAX = 3, BEFORE = ORDER_MAX };
 
 /* Solves a x = b of size n, rows of a overwritten; x in b. Vandermonde rows of distinct nodes: never singular. */
 static void solve(double a[ORDER_MAX][ORDER_MAX], double *b, int n)
