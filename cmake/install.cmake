@@ -8,5 +8,7 @@ install(DIRECTORY include/sdw DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATC
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # OPTIONAL: a checkout without the model's weights still installs.
 install(DIRECTORY demo/model/ DESTINATION ${CMAKE_INSTALL_DATADIR}/sdw/demo-model OPTIONAL)
+# The file finds the prefix from its own place, so that a tree installed with another --prefix, or moved, works.
+file(RELATIVE_PATH PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/sdw.pc.in ${CMAKE_BINARY_DIR}/sdw.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/sdw.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
