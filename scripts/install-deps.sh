@@ -109,7 +109,8 @@ apt_install() { as_root apt-get install -y -q --no-install-recommends "$@"; }
 
 # Every entry of the system's own source lists, both formats.
 source_files() {
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    apt=${SDW_APT_FOLDER:-/etc/apt} # another place only in tests
+    for file in "$apt/sources.list" "$apt"/sources.list.d/*.list "$apt"/sources.list.d/*.sources; do
         [ -r "$file" ] && printf '%s\n' "$file"
     done
     return 0
