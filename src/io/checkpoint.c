@@ -270,7 +270,7 @@ size_t sdw_checkpoint_count(const sdw_checkpoint *c)
     return c->count;
 }
 
-sdw_file_tensor *sdw_checkpoint_at(sdw_checkpoint *c, size_t index)
+sdw_file_tensor *sdw_checkpoint_at(const sdw_checkpoint *c, size_t index)
 {
     return &c->rows[index];
 }

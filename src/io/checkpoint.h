@@ -55,7 +55,7 @@ sdw_status sdw_checkpoint_view(sdw_checkpoint *base, sdw_view_fn *fn, const void
 void sdw_checkpoint_close(sdw_checkpoint *c); /* accepts NULL; unmaps */
 
 size_t sdw_checkpoint_count(const sdw_checkpoint *c);
-sdw_file_tensor *sdw_checkpoint_at(sdw_checkpoint *c, size_t index); /* sorted by name */
+sdw_file_tensor *sdw_checkpoint_at(const sdw_checkpoint *c, size_t index); /* sorted by name */
 /* NULL if absent. O(log n). */
 sdw_file_tensor *sdw_checkpoint_find(const sdw_checkpoint *c, const char *name);
 /* Value of a key of the header's __metadata__; NULL if absent. */
