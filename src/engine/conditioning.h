@@ -14,9 +14,9 @@ typedef struct sdw_conditioning {
 
 /* Does the request need the second row? */
 bool sdw_uses_guidance(const sdw_params *r);
-/* Tokens of the longer of the prompts that count, without encoding anything; warns of what truncation cuts. */
+/* Tokens of the longest of the prompts that count, without encoding anything. */
 sdw_status sdw_conditioning_measure(sdw_engine *e, const sdw_params *r, int *ret_tokens, sdw_error *err);
-/* Runs the text encoders. Each prompt is encoded once. */
+/* Runs the text encoders; each prompt is encoded once. Warns of what truncation cuts. */
 sdw_status sdw_conditioning_encode(sdw_engine *e, const sdw_params *r, sdw_conditioning *ret, sdw_error *err);
 void sdw_conditioning_finish(sdw_conditioning *c);
 

@@ -93,6 +93,9 @@ static sdw_status open_tokenizers(sdw_pipeline *p, sdw_error *err)
         sdw_status status = dir ? sdw_clip_bpe_open_dir(dir, &p->tokenizer[i], err)
                                 : sdw_clip_bpe_open_builtin(p->files->family->pad_id[i], &p->tokenizer[i], err);
         if (status != SDW_OK) return status;
+        if (sdw_clip_bpe_length(p->tokenizer[i]) != SDW_CLIP_LENGTH)
+            return sdw_fail(err, SDW_UNSUPPORTED, "%s: tokenizer %d makes chunks of %d tokens, want %d", p->files->path, i + 1,
+                            sdw_clip_bpe_length(p->tokenizer[i]), SDW_CLIP_LENGTH);
         if (sdw_clip_bpe_max_id(p->tokenizer[i]) >= p->clip[i].config.vocabulary)
             return sdw_fail(err, SDW_FORMAT, "%s: the tokenizer has ids up to %d, text encoder %d knows %d tokens", p->files->path,
                             sdw_clip_bpe_max_id(p->tokenizer[i]), i + 1, p->clip[i].config.vocabulary);
