@@ -48,10 +48,9 @@ static double state_factor(const sdw_sampler_run *r, sdw_level level)
 /* With x = alpha x0 + sigma noise: a v model predicts alpha noise - sigma x0 (Salimans and Ho 2022). */
 sdw_noise_estimate sdw_run_noise_estimate(const sdw_sampler_run *r, sdw_level level)
 {
-    double c = state_factor(r, level);
     switch (r->prediction) {
-    case SDW_PREDICTION_V: return (sdw_noise_estimate){ level.sigma * c, level.alpha };
-    case SDW_PREDICTION_SAMPLE: return (sdw_noise_estimate){ c / level.sigma, -level.alpha / level.sigma };
+    case SDW_PREDICTION_V: return (sdw_noise_estimate){ level.sigma, level.alpha };
+    case SDW_PREDICTION_SAMPLE: return (sdw_noise_estimate){ 1 / level.sigma, -level.alpha / level.sigma };
     default: return (sdw_noise_estimate){ 0, 1 };
     }
 }

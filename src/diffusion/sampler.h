@@ -106,7 +106,7 @@ typedef struct sdw_term {
  * is zero are left out, so their vectors may be NULL or hold anything. */
 void sdw_combine(float *dst, size_t n, const sdw_term *terms, int count);
 
-/* noise = on_state * state + on_output * output, by prediction type (the state in its own space). */
+/* noise = on_state * state + on_output * output, by prediction type; for states that are alpha x0 + sigma noise. */
 typedef struct sdw_noise_estimate {
     double on_state, on_output;
 } sdw_noise_estimate;

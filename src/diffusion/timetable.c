@@ -2,7 +2,8 @@
  *
  * Details that have caused wrong pictures elsewhere: rounding is half to even everywhere; "leading" divides in whole
  * numbers, "trailing" in fractions; the solvers lay out n + 1 points and drop the last; sigmas are rounded to f32
- * after, not before, the schedule has seen them. */
+ * after, not before, the schedule has seen them. Trailing has exactly n points: in the reference, 62 of the numbers up
+ * to 1000 (61 is the first) get one more, at timestep -1, because n * (1000 / n) is above 1000 in doubles. */
 #include "diffusion/timetable.h"
 
 #include <math.h>

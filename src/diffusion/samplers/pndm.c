@@ -21,16 +21,9 @@ static void transfer(sdw_sampler_run *r, const float *from, const float *output,
     double divisor = a * sqrt(1 - to) + sqrt(a * (1 - a) * to);
     double on_noise = -(to - a) / divisor;
     /* The noise is taken at `a`, which in the repeated step is not the level of the call. */
-    double on_state = 0, on_output = 1;
-    if (r->prediction == SDW_PREDICTION_V) {
-        on_state = sqrt(1 - a);
-        on_output = sqrt(a);
-    } else if (r->prediction == SDW_PREDICTION_SAMPLE) {
-        on_state = 1 / sqrt(1 - a);
-        on_output = -sqrt(a / (1 - a));
-    }
+    sdw_noise_estimate e = sdw_run_noise_estimate(r, sdw_level_of_alpha_bar(a));
     sdw_combine(r->state, r->elements,
-                (sdw_term[]){ { sqrt(to / a) + on_noise * on_state, from }, { on_noise * on_output, output } }, 2);
+                (sdw_term[]){ { sqrt(to / a) + on_noise * e.on_state, from }, { on_noise * e.on_output, output } }, 2);
 }
 
 static void mix_outputs(sdw_sampler_run *r, float *dst)

@@ -73,9 +73,9 @@ def run(name, cls, config, steps, sampler=None, schedule=None, spacing=None, fin
             last = i + 1 == len(timesteps)
             renoised.append(numbers(image if last else scheduler.add_noise(image, first, timesteps[i + 1:i + 2])))
     sigmas = getattr(scheduler, "sigmas", None)
-    every = 1 if steps < 16 else 5  # keeps the file small
+    every = 1 if steps < 14 else 10  # keeps the file small
     kept = [s for i, s in enumerate(states) if i % every == 0 or i + 1 == len(states)]
-    tables = steps < 16 and config.get("prediction_type") != "v_prediction"
+    tables = steps < 14 and config.get("prediction_type") != "v_prediction"
     case = dict(name=name, steps=steps, config=dict(_class_name=cls, **config), every=every, states=kept)
     if tables:
         case["timesteps"] = numbers(scheduler.timesteps)
@@ -170,6 +170,14 @@ def cases():
     yield run("heun clip", "HeunDiscreteScheduler", {**known("HeunDiscreteScheduler", BASE), "clip_sample": True}, 5)
     lcm = known("LCMScheduler", BASE)
     yield run("lcm original 20", "LCMScheduler", {**lcm, "original_inference_steps": 20, "timestep_scaling": 4.0}, 6)
+    yield run("lcm scaling 0.02", "LCMScheduler", {**lcm, "timestep_scaling": 0.02}, 6)
+    for steps in (14, 15):  # from 15 steps on, the last ones keep their order
+        for name, cls, own, _ in SAMPLERS:
+            if name in ("dpmpp_2m", "dpmpp_3m", "dpmpp_2m_sde", "deis"):
+                keys = {**known(cls, {**BASE, **own}), **({"solver_order": 3} if name == "deis" else {})}
+                if name != "deis":
+                    keys["final_sigmas_type"] = "sigma_min"
+                yield run(f"{name} lower end {steps}", cls, keys, steps)
     for name, cls in (("euler", "EulerDiscreteScheduler"), ("euler_a", "EulerAncestralDiscreteScheduler"),
                       ("dpmpp_2m", "DPMSolverMultistepScheduler"), ("unipc", "UniPCMultistepScheduler")):
         base = {**known(cls, BASE), "prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
