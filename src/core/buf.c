@@ -2,6 +2,7 @@
 #include "core/buf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ char *sdw_buf_reserve(sdw_buf *b, size_t size)
     }
     if (need + 1 > b->capacity) {
         size_t capacity = b->capacity ? b->capacity : 256;
-        while (capacity < need + 1) capacity = capacity > need / 2 ? need + 1 : capacity * 2;
+        while (capacity < need + 1) capacity = capacity > SIZE_MAX / 2 ? need + 1 : capacity * 2;
         char *data = sdw_realloc(b->data, capacity);
         if (!data) {
             b->failed = true;
