@@ -25,7 +25,8 @@ static sdw_scheduler_config read_config(const char *text)
     sdw_error err = { 0 };
     yyjson_doc *doc = yyjson_read(text, strlen(text), 0);
     assert_non_null(doc);
-    if (sdw_scheduler_config_read(yyjson_doc_get_root(doc), "config", &config, &err) != SDW_OK) fail_msg("%s", err.text);
+    sdw_status status = sdw_scheduler_config_read(yyjson_doc_get_root(doc), "config", &config, &err);
+    if (status != SDW_OK) fail_msg("%s", err.text);
     yyjson_doc_free(doc);
     return config;
 }
@@ -75,7 +76,7 @@ static void noise_levels_have_the_published_ends(void **state)
 {
     (void)state;
     sdw_levels l;
-    sdw_levels_spec spec = { .schedule = SDW_BETAS_SCALED_LINEAR, .beta_start = 0.00085, .beta_end = 0.012, .count = 1000 };
+    sdw_levels_spec spec = { SDW_BETAS_SCALED_LINEAR, 0.00085, 0.012, .count = 1000 };
     assert_int_equal(sdw_levels_init(&spec, &l, NULL), SDW_OK);
     check(l.alpha_bar[0], 0.99915);
     assert_true(fabs(l.alpha_bar[999] - 0.00466010) < 1e-7);
@@ -217,7 +218,7 @@ static void state_level(const sdw_sampling *s, double *ret_alpha, double *ret_si
 static float knowing_model(const sdw_sampling *s, float input, double timestep, double clean)
 {
     sdw_levels l;
-    sdw_levels_spec spec = { .schedule = SDW_BETAS_SCALED_LINEAR, .beta_start = 0.00085, .beta_end = 0.012, .count = 1000 };
+    sdw_levels_spec spec = { SDW_BETAS_SCALED_LINEAR, 0.00085, 0.012, .count = 1000 };
     assert_int_equal(sdw_levels_init(&spec, &l, NULL), SDW_OK);
     double k = timestep == floor(timestep) ? l.sigma[(int)timestep] : sdw_levels_sigma_log(&l, timestep);
     sdw_levels_finish(&l);
@@ -228,7 +229,7 @@ static float knowing_model(const sdw_sampling *s, float input, double timestep, 
 }
 
 /* A model that always gives the same clean value c has the exact solution c alpha + noise sigma: every solver of any
- * order must stay on it. Ten trailing steps: then also DDIM and PLMS, whose steps are T / n long, meet the timetable. */
+ * order must stay on it. Ten trailing steps: then DDIM and PLMS, whose steps are T / n long, meet the timetable too. */
 static void walk_with_knowing_model(const char *name, sdw_prediction prediction)
 {
     sdw_sampling_options o = options(name, 10, 1);
@@ -609,8 +610,8 @@ static void config_values_that_we_do_not_follow_are_refused_where_they_matter(vo
         sdw_sampling_free(create(rows[i].config, &o));
     }
     sdw_sampling_options o = options(NULL, 5, 1);
-    refuse("{\"_class_name\":\"DPMSolverMultistepScheduler\",\"algorithm_type\":\"sde-dpmsolver++\",\"solver_order\":3}",
-           &o, SDW_UNSUPPORTED, "", "solver_order 3");
+    refuse("{\"_class_name\":\"DPMSolverMultistepScheduler\",\"algorithm_type\":\"sde-dpmsolver++\","
+           "\"solver_order\":3}", &o, SDW_UNSUPPORTED, "", "solver_order 3");
     refuse("{\"trained_betas\":[0.1,0.2]}", &o, SDW_INVALID, "", "2 trained_betas");
     refuse("{\"trained_betas\":[0.1,1],\"num_train_timesteps\":2}", &o, SDW_INVALID, "", "timestep 1 is 1");
 }
@@ -650,7 +651,8 @@ static void a_config_file_decides_sampler_schedule_and_spacing(void **state)
 static void options_override_the_config(void **state)
 {
     (void)state;
-    const char *text = "{\"_class_name\":\"EulerDiscreteScheduler\",\"timestep_spacing\":\"leading\",\"steps_offset\":1,"
+    const char *text = "{\"_class_name\":\"EulerDiscreteScheduler\",\"timestep_spacing\":\"leading\","
+                       "\"steps_offset\":1,"
                        "\"prediction_type\":\"v_prediction\",\"use_karras_sigmas\":true}";
     sdw_sampling_options o = options(NULL, 4, 1);
     int count;
