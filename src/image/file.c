@@ -43,7 +43,7 @@ static sdw_status read_all(int fd, const char *path, size_t bytes_max, sdw_buf *
         out->size += (size_t)n;
         total += (size_t)n;
         if (total > bytes_max) return too_large(path, bytes_max, err);
-        step = STEP;
+        step = (size_t)n < step ? step - (size_t)n : STEP;
     }
 }
 
