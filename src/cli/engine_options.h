@@ -1,0 +1,30 @@
+/* engine_options.h - opening an engine from a command line: which model, how much of the machine. */
+#ifndef SDW_CLI_ENGINE_OPTIONS_H
+#define SDW_CLI_ENGINE_OPTIONS_H
+
+#include <limits.h>
+
+#include "cli/events.h"
+#include "cli/options.h"
+#include "sdw/sdw.h"
+
+/* Adds --model, --config, --variant, --prediction, --threads, --memory-limit, --isa. */
+void sdw_cli_engine_options(sdw_cli_options *o);
+
+typedef struct sdw_cli_model {
+    sdw_engine_options options; /* texts borrowed from the command line, the defaults and the place below */
+    char demo[PATH_MAX];
+} sdw_cli_model;
+
+/* What to take where the command line says nothing; each may be NULL. A model that is named on the command line makes
+ * all of them void: they belong to the other model. */
+void sdw_cli_model_defaults(sdw_cli_model *m, const char *model, const char *config_dir, const char *variant,
+                            const char *prediction);
+/* Fills in the command line, falls back to the demo model and says so, opens. events is told of warnings and must
+ * outlive the engine. */
+sdw_status sdw_cli_model_open(sdw_cli_model *m, const sdw_cli_options *o, sdw_cli_events *events, sdw_engine **ret,
+                              sdw_error *err);
+/* The same up to opening. */
+sdw_status sdw_cli_model_fill(sdw_cli_model *m, const sdw_cli_options *o, sdw_cli_events *events, sdw_error *err);
+
+#endif
