@@ -53,7 +53,6 @@ static const struct {
     { SDW_KEY_CONV_IN, 1, 8, "an InstructPix2Pix model (8 input channels)" },
     { SDW_KEY_CONV_IN, 1, 5, "a depth-to-image model (5 input channels)" },
     { SDW_KEY_CONV_IN, 1, 7, "an upscaler (7 input channels)" },
-    { "model.diffusion_model.input_blocks.10.0.skip_connection.bias", -1, 0, "the x4 upscaler" },
     { "conditioner.embedders.0.model.transformer.resblocks.9.mlp.c_proj.bias", -1, 0, "the SDXL refiner" },
     { "edm_mean", -1, 0, "an SDXL model of another noise schedule (EDM)" },
     { "edm_vpred.sigma_max", -1, 0, "an SDXL model of another noise schedule (EDM)" },

@@ -52,25 +52,36 @@ static sdw_status probe_variant(const char *folder, const char *part, const char
     return probe(folder, part, name, ret_path, err);
 }
 
+/* A pickle of the part, if there is one: transformers calls its own pytorch_model. */
+static sdw_status probe_pickles(const char *folder, const char *part, const char *stem, char **ret_path, sdw_error *err)
+{
+    static const char *const endings[] = { ".bin", ".fp16.bin", ".bin.index.json", ".non_ema.bin", ".ckpt", ".pt" };
+    const char *const stems[] = { stem, "pytorch_model" };
+    char name[NAME_MAX_BYTES];
+    sdw_status s = SDW_OK;
+    for (size_t i = 0; i < sizeof stems / sizeof stems[0]; i++)
+        for (size_t k = 0; s == SDW_OK && !*ret_path && k < sizeof endings / sizeof endings[0]; k++) {
+            snprintf(name, sizeof name, "%s%s", stems[i], endings[k]);
+            s = probe(folder, part, name, ret_path, err);
+        }
+    return s;
+}
+
 /* Nothing fits: say whether there are pickles, and what was looked for. */
 static sdw_status nothing_found(const char *folder, const char *part, const char *stem, const char *variant, sdw_error *err)
 {
-    static const char *const endings[] = { ".bin", ".fp16.bin", ".bin.index.json", ".ckpt", ".pt", ".non_ema.bin" };
-    char name[NAME_MAX_BYTES], *path = NULL;
-    for (size_t i = 0; !variant && i < sizeof endings / sizeof endings[0]; i++) {
-        snprintf(name, sizeof name, "%s%s", stem, endings[i]);
-        sdw_status s = probe(folder, part, name, &path, err);
-        if (s != SDW_OK) return s;
-        if (!path) continue;
-        sdw_fail(err, SDW_UNSUPPORTED, "%s: is a PyTorch pickle, which may run code when loaded; convert the model to .safetensors", path);
-        sdw_free(path);
-        return SDW_UNSUPPORTED;
-    }
+    char *path = NULL;
     if (variant)
         return sdw_fail_field(err, SDW_NOT_FOUND, "variant", "%s/%s: no weights of variant %s, want %s.%s.safetensors", folder, part,
                               variant, stem, variant);
-    return sdw_fail(err, SDW_NOT_FOUND, "%s/%s: no weights, want %s.safetensors, %s.safetensors.index.json or %s.fp16.safetensors",
-                    folder, part, stem, stem, stem);
+    sdw_status s = probe_pickles(folder, part, stem, &path, err);
+    if (s != SDW_OK) return s;
+    if (!path)
+        return sdw_fail(err, SDW_NOT_FOUND, "%s/%s: no weights, want %s.safetensors, %s.safetensors.index.json or %s.fp16.safetensors",
+                        folder, part, stem, stem, stem);
+    sdw_fail(err, SDW_UNSUPPORTED, "%s: is a PyTorch pickle, which may run code when loaded; convert the model to .safetensors", path);
+    sdw_free(path);
+    return SDW_UNSUPPORTED;
 }
 
 sdw_status sdw_model_weights_path(const char *folder, const char *part, const char *variant, char **ret, sdw_error *err)
