@@ -70,6 +70,8 @@ static void a_key_that_stands_twice_in_a_large_object_is_refused(void **state)
     yyjson_doc_free(accept(text, NULL));
     snprintf(text + n, room - n, ",\"k17\":0}");
     refuse_text(text, SDW_FORMAT, "\"k17\" stands twice");
+    snprintf(text + n, room - n, ",\"k2999\":0}"); /* the last one in order */
+    refuse_text(text, SDW_FORMAT, "\"k2999\" stands twice");
     free(text);
 }
 

@@ -268,6 +268,45 @@ static void released_bytes_stay_readable(void **state)
     unlink("release.safetensors");
 }
 
+/* Pages of files in this process's memory, in bytes; 0 where the system does not say. */
+static size_t resident_file_bytes(void)
+{
+    size_t kib = 0;
+    char line[128];
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "RssFile: %zu kB", &kib) == 1) break;
+    if (f) fclose(f);
+    return kib * 1024;
+}
+
+static void released_bytes_leave_memory(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20, ELEMENTS = 4 * MIB };
+    const int64_t shape[] = { ELEMENTS };
+    static float block[MIB / sizeof(float)];
+    sdw_safetensors_writer *w = NULL;
+    if (resident_file_bytes() == 0) skip();
+    assert_int_equal(sdw_safetensors_writer_open("large.safetensors", true, &w, NULL), SDW_OK);
+    assert_int_equal(sdw_safetensors_writer_declare(w, "t", SDW_F32, 1, shape, NULL), SDW_OK);
+    assert_int_equal(sdw_safetensors_writer_begin(w, NULL), SDW_OK);
+    for (int i = 0; i < 16; i++) assert_int_equal(sdw_safetensors_writer_write(w, block, sizeof block, NULL), SDW_OK);
+    assert_int_equal(sdw_safetensors_writer_commit(w, NULL), SDW_OK);
+    sdw_safetensors_writer_close(w);
+    sdw_checkpoint *c = open_file("large.safetensors");
+    const sdw_file_tensor *t = sdw_checkpoint_find(c, "t");
+    size_t before = resident_file_bytes();
+    volatile unsigned sum = 0;
+    for (size_t i = 0; i < t->bytes; i += 512) sum += ((const unsigned char *)t->data)[i];
+    assert_int_equal(sum, 0);
+    assert_true(resident_file_bytes() > before + 14 * (size_t)MIB);
+    sdw_file_tensor_release(t);
+    assert_true(resident_file_bytes() < before + 2 * (size_t)MIB);
+    sdw_checkpoint_close(c);
+    unlink("large.safetensors");
+}
+
 /* Wider than the pieces that the transpose works in. */
 static void a_wide_transposed_matrix_is_read_whole(void **state)
 {
@@ -321,6 +360,7 @@ int main(void)
         cmocka_unit_test(clip_names_lose_their_prefix_and_clashes_are_refused),
         cmocka_unit_test(old_attention_names_of_the_vae_are_todays),
         cmocka_unit_test(released_bytes_stay_readable),
+        cmocka_unit_test(released_bytes_leave_memory),
         cmocka_unit_test(a_wide_transposed_matrix_is_read_whole),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -84,6 +84,7 @@ static void every_damage_of_an_entry_is_named(void **state)
     refuse(T("\"F32\"", "[2]", "[0]"), 8, "data_offsets");
     refuse(T("\"F32\"", "[2]", "{\"0\":0,\"1\":8}"), 8, "data_offsets");
     refuse(T("\"F32\"", "[3]", "[0,8]"), 8, "8 bytes of data, want 12");
+    refuse(T("\"F32\"", "[1]", "[0,8]"), 8, "8 bytes of data, want 4");
     refuse(T("\"F32\"", "[4611686018427387904,2]", "[0,8]"), 8, "more elements than memory");
     refuse(T("\"F32\"", "[18446744073709551615]", "[0,8]"), 8, "dimension 0");
     refuse(T("\"F32\"", "[-2]", "[0,8]"), 8, "dimension 0");
@@ -249,16 +250,17 @@ static void a_writer_that_is_not_committed_leaves_nothing(void **state)
     const int64_t shape[] = { 4 };
     sdw_safetensors_writer *w = NULL;
     sdw_error err = { 0 };
+    int before = files_beginning("left.safetensors");
     assert_int_equal(sdw_safetensors_writer_open("left.safetensors", false, &w, &err), SDW_OK);
     assert_int_equal(sdw_safetensors_writer_declare(w, "t", SDW_U8, 1, shape, &err), SDW_OK);
     assert_int_equal(sdw_safetensors_writer_begin(w, &err), SDW_OK);
-    assert_int_equal(files_beginning("left.safetensors"), 1);
+    assert_int_equal(files_beginning("left.safetensors"), before + 1);
     assert_int_equal(sdw_safetensors_writer_write(w, "abc", 3, &err), SDW_OK);
     assert_int_equal(sdw_safetensors_writer_commit(w, &err), SDW_INVALID);
     assert_non_null(strstr(err.text, "3 bytes of data were written, want the 4"));
     assert_int_equal(sdw_safetensors_writer_write(w, "de", 2, &err), SDW_INVALID);
     sdw_safetensors_writer_close(w);
-    assert_int_equal(files_beginning("left.safetensors"), 0);
+    assert_int_equal(files_beginning("left.safetensors"), before);
 }
 
 static void the_writer_refuses_what_the_reader_would(void **state)

@@ -187,6 +187,7 @@ static void folders_are_told_apart_by_their_traits(void **state)
         { { .in_channels = 4, .context_width = 2048, .second_text_encoder = true, .euler = true }, "sdxl" },
         { { .in_channels = 4, .second_text_encoder = true, .trailing = true, .euler = true }, "sdxl" },
         { { .in_channels = 4, .second_text_encoder = true, .trailing = true, .ancestral = true }, "sdxl-turbo" },
+        { { .in_channels = 4, .second_text_encoder = true, .ancestral = true }, "sdxl" },
         { { .in_channels = 9, .second_text_encoder = true }, "sdxl-inpaint" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
