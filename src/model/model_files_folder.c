@@ -10,7 +10,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
-/* Components that model_index.json may list. part SDW_PART_COUNT: no weights of ours. */
+/* Components that model_index.json may list. The parts come first, in the order of sdw_part_id. */
 typedef enum role { ROLE_PART, ROLE_TOKENIZER, ROLE_SCHEDULER, ROLE_IGNORED } role;
 
 static const struct component {
