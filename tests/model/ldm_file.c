@@ -112,13 +112,13 @@ static void vae_item(void *ctx, const char *name, int rank, const int64_t *shape
         { "downsamplers.0.", "downsample." }, { "upsamplers.0.", "upsample." }, { "down_blocks.", "down." },
     };
     maker *m = ctx;
-    char out[256], level[16];
+    char out[256], level[32];
     int64_t dims[4] = { 0, 1, 1, 1 };
     snprintf(out, sizeof out, "%s%s", m->prefix, name);
     rename_all(out, sizeof out, pairs, 14);
     for (int i = 0; i < 4; i++) { /* the decoder's levels count from the picture */
         snprintf(level, sizeof level, "up_blocks.%d.", i);
-        char to[16];
+        char to[32];
         snprintf(to, sizeof to, "up.%d.", 3 - i);
         replace(out, sizeof out, level, to);
     }
