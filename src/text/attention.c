@@ -91,10 +91,7 @@ static bool read_decimal(const char *s, size_t size, double *ret)
             continue;
         }
         digits++;
-        if (significant == EXACT_DIGITS) { /* later digits change nothing but the size of a whole number */
-            if (!dots) value *= 10;
-            continue;
-        }
+        if (significant == EXACT_DIGITS) continue; /* a longer whole number is far beyond the limit all the same */
         value = value * 10 + (s[i] - '0');
         if (value > 0) significant++;
         if (dots) scale *= 10;

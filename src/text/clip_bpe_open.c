@@ -69,6 +69,7 @@ static yyjson_val *decoder_entry(const settings *s, const char *text, const char
 {
     size_t i, n;
     yyjson_val *key, *value;
+    if (!s->decoder) return NULL; /* yyjson's loops take no NULL */
     yyjson_obj_foreach(s->decoder, i, n, key, value) {
         const char *entry = content(value);
         if (!entry || strcmp(entry, text) != 0) continue;
@@ -131,11 +132,15 @@ static sdw_status read_additional(sdw_clip_bpe *t, const settings *s, sdw_error 
     int32_t id = 0;
     sdw_status status = SDW_OK;
     yyjson_val *list = yyjson_obj_get(s->decoder ? s->config : s->map, "additional_special_tokens");
-    yyjson_arr_foreach(list, i, n, value) {
-        if (status == SDW_OK) status = resolve(t, s, "additional_special_tokens", value, &id, err);
+    if (yyjson_is_arr(list)) {
+        yyjson_arr_foreach(list, i, n, value) {
+            if (status == SDW_OK) status = resolve(t, s, "additional_special_tokens", value, &id, err);
+        }
     }
-    yyjson_obj_foreach(s->decoder, i, n, key, value) {
-        if (status == SDW_OK) status = resolve(t, s, "added_tokens_decoder", value, &id, err);
+    if (s->decoder) {
+        yyjson_obj_foreach(s->decoder, i, n, key, value) {
+            if (status == SDW_OK) status = resolve(t, s, "added_tokens_decoder", value, &id, err);
+        }
     }
     return status;
 }

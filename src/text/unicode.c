@@ -139,7 +139,7 @@ sdw_status sdw_text_normalize(const char *text, size_t size, sdw_buf *out, sdw_e
     if (!code) return sdw_fail_memory(err, "text", bytes);
     size_t n = decompose(text, size, code, room);
     order_marks(code, n, code + room);
-    /* STABLE keeps composed what the composition exclusions keep apart, as NFC is defined. */
+    /* STABLE leaves apart what the composition exclusions keep apart, as NFC is defined. */
     utf8proc_ssize_t composed = utf8proc_normalize_utf32(code, (utf8proc_ssize_t)n, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     bool good = composed >= 0;
     for (utf8proc_ssize_t i = 0; good && i < composed; i++) good = append_lower(code[i], out);

@@ -176,6 +176,22 @@ static void specials_are_found_as_their_files_say(void **state)
     text_files_free(&f);
 }
 
+/* "aa" merges at equal rank in two places of "aaab": the left one wins, so the odd letter is the third. */
+static void equal_pairs_merge_from_the_left(void **state)
+{
+    (void)state;
+    const char *vocab = "{\"a\": 0, \"b</w>\": 1, \"aa\": 2, \"<|startoftext|>\": 3, \"<|endoftext|>\": 4}";
+    const sdw_clip_bpe_texts texts = {
+        .what = "test", .vocab = vocab, .vocab_size = strlen(vocab), .merges = "a a\n", .merges_size = 4,
+    };
+    sdw_clip_bpe *t = NULL;
+    assert_int_equal(sdw_clip_bpe_open_texts(&texts, &t, NULL), SDW_OK);
+    ASSERT_IDS(t, "aaab", 2, 0, 1);
+    ASSERT_IDS(t, "aaaaab", 2, 2, 0, 1);
+    ASSERT_IDS(t, "axb", 0, 4, 1); /* a byte that the vocabulary lacks is unknown: the end token */
+    sdw_clip_bpe_close(t);
+}
+
 static void ids_become_text_again(void **state)
 {
     (void)state;
@@ -347,6 +363,7 @@ int main(void)
         cmocka_unit_test(the_map_names_the_padding_unless_the_config_lists_its_tokens),
         cmocka_unit_test(a_padding_exclamation_mark_is_special_in_the_text),
         cmocka_unit_test(specials_are_found_as_their_files_say),
+        cmocka_unit_test(equal_pairs_merge_from_the_left),
         cmocka_unit_test(ids_become_text_again),
         cmocka_unit_test(bad_texts_are_refused_and_leave_the_ids_alone),
         cmocka_unit_test(the_longest_prompts_take_time_in_proportion),
