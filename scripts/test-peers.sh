@@ -8,7 +8,7 @@ python=${SDW_PEERS_PYTHON:-build/peers/bin/python}
 if [ ! -x "$(command -v "$python")" ]; then
     echo "test-peers: making build/peers with torch, diffusers and transformers"
     python3 -m venv build/peers
-    build/peers/bin/pip install -q torch diffusers transformers safetensors accelerate numpy pillow
+    build/peers/bin/pip install -q torch diffusers transformers safetensors accelerate numpy pillow scipy
 fi
 [ -x build/sdw ] || make
 model=${SDW_DEMO_MODEL:-demo/model}

@@ -9,6 +9,7 @@ when 99 % of the values differ by at most 2 of 255 levels. Ends with `N passed, 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -76,6 +77,10 @@ def make_tiny(folder):
                                                      text_encoder=transformers.CLIPTextModel(transformers.CLIPTextConfig(**text)),
                                                      feature_extractor=None, requires_safety_checker=False)
         pipe.save_pretrained(path)
+        for part in ("tokenizer", "tokenizer_2"):  # newer libraries write tokenizer.json alone
+            for file in ("vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json"):
+                if os.path.isdir(os.path.join(path, part)):
+                    shutil.copy(os.path.join(tokenizer_dir, file), os.path.join(path, part, file))
         made.append(path)
     return made
 
