@@ -1,6 +1,8 @@
 /* Every limit, at it and one past it, before pixels are allocated. */
 #include "support.h"
 
+#include <sys/resource.h>
+
 #include "core/limits.h"
 #include "image/budget.h"
 
@@ -92,6 +94,31 @@ static void a_bomb_is_refused_before_anything_is_allocated(void **state)
     }
 }
 
+/* Behind a good header a text chunk that claims 970 MB; both paths must give up without asking for them. */
+static void a_chunk_that_claims_gigabytes_is_not_believed(void **state)
+{
+    (void)state;
+    sdw_buf file;
+    char *text = NULL;
+    sdw_image *image = NULL;
+    read_corpus("png/texts", &file);
+    static const char *const NAMES[] = { "tEXt", "iTXt", "zTXt" };
+    for (size_t i = 0; i < 3; i++) {
+        size_t at = 0;
+        while (memcmp(file.data + at, NAMES[i], 4) != 0) at++;
+        file.data[at - 4] = 0x3a;
+        assert_int_equal(sdw_image_read_text(file.data, file.size, NULL, "none", &text, NULL), SDW_FORMAT);
+        assert_int_equal(sdw_image_decode(file.data, file.size, NULL, &image, NULL), SDW_FORMAT);
+        file.data[at - 4] = 0;
+    }
+    struct rusage use;
+    assert_int_equal(getrusage(RUSAGE_SELF, &use), 0);
+    assert_true(use.ru_maxrss < 900 * 1024); /* KiB; under a sanitizer an allocation is touched */
+    assert_int_equal(sdw_image_decode(file.data, file.size, NULL, &image, NULL), SDW_OK);
+    sdw_image_free(image);
+    sdw_buf_finish(&file);
+}
+
 static void a_png_that_claims_no_pixels_or_too_many_bits_is_damaged(void **state)
 {
     (void)state;
@@ -169,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_hold_at_and_past_for_each_format),
         cmocka_unit_test(a_bomb_is_refused_before_anything_is_allocated),
+        cmocka_unit_test(a_chunk_that_claims_gigabytes_is_not_believed),
         cmocka_unit_test(a_png_that_claims_no_pixels_or_too_many_bits_is_damaged),
         cmocka_unit_test(pixels_being_decoded_elsewhere_count),
         cmocka_unit_test(pictures_have_sides_channels_and_a_maximum),

@@ -15,7 +15,12 @@
 #include "image/codec.h"
 #include "image/exif.h"
 
-enum { HEADER_BYTES = 8 + 8 + 13, CHUNKS_MAX = 1000, CHUNK_SLACK = 4096 };
+enum {
+    HEADER_BYTES = 8 + 8 + 13,
+    CHUNKS_MAX = 1000,
+    CHUNK_BYTES_MAX = SDW_LIMIT_IMAGE_TEXT_BYTES + 4096, /* a text with its key */
+    ALLOCATION_MAX = CHUNK_BYTES_MAX + 65536,
+};
 
 /* Both directions. */
 typedef struct session {
@@ -68,9 +73,12 @@ static void on_warning(png_structp png, png_const_charp message)
     (void)message;
 }
 
+/* libpng only warns of a chunk that is longer than png_set_chunk_malloc_max and allocates its length all the same; its
+ * own needs (two rows of 16 bits, the inflater) are far below the limit of a text. */
 static png_voidp on_malloc(png_structp png, png_alloc_size_t size)
 {
     session *s = png_get_mem_ptr(png);
+    if (s->in && size > ALLOCATION_MAX) return NULL;
     void *p = sdw_malloc(size);
     if (!p) s->no_memory = true;
     return p;
@@ -120,7 +128,7 @@ static bool open_reader(session *s)
     if (!s->info) return false;
     png_set_read_fn(s->png, s, on_read);
     png_set_user_limits(s->png, SDW_LIMIT_IMAGE_SIDE, SDW_LIMIT_IMAGE_SIDE);
-    png_set_chunk_malloc_max(s->png, SDW_LIMIT_IMAGE_TEXT_BYTES + CHUNK_SLACK);
+    png_set_chunk_malloc_max(s->png, CHUNK_BYTES_MAX);
     png_set_chunk_cache_max(s->png, CHUNKS_MAX);
     return true;
 }
