@@ -1,0 +1,196 @@
+/* backend.c - the CPU as a backend: opening, memory, and the loop over a plan's ops. */
+#include "tensor/backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/mem.h"
+#include "cpu/cpuid.h"
+#include "cpu/kernels.h"
+#include "cpu/ops.h"
+#include "cpu/weights.h"
+
+typedef struct cpu_backend {
+    sdw_backend base;
+    sdw_cpu_kernels k;
+    sdw_cpu_pool *pool;
+    char text[64];
+} cpu_backend;
+
+static const sdw_cpu_op *const op_table[SDW_OP_COUNT] = {
+#define ROW(name) [SDW_OP_##name] = &sdw_cpu_op_##name,
+    SDW_OP_LIST(ROW)
+#undef ROW
+};
+
+static cpu_backend *self(sdw_backend *b)
+{
+    return (cpu_backend *)b; /* base is the first member */
+}
+
+static sdw_status cpu_open(const sdw_backend_options *o, sdw_backend **ret, sdw_error *err)
+{
+    const char *cap = o->isa ? o->isa : getenv("SDW_CPU_MAX");
+    unsigned flags = sdw_cpu_detect();
+    if (cap && *cap) {
+        int capped = sdw_cpu_cap(flags, cap);
+        if (capped < 0)
+            return sdw_fail(err, SDW_INVALID, "%s: \"%s\", want scalar, avx2 or avx512", o->isa ? "instruction set" : "SDW_CPU_MAX", cap);
+        flags = (unsigned)capped;
+    }
+    cpu_backend *b = sdw_calloc(1, sizeof *b);
+    if (!b) return sdw_fail_memory(err, "CPU backend", sizeof *b);
+    b->base.api = &sdw_backend_cpu;
+    sdw_cpu_kernels_init(&b->k, flags);
+    sdw_status status = sdw_cpu_pool_create(o->threads, &b->pool, err);
+    if (status != SDW_OK) {
+        sdw_free(b);
+        return status;
+    }
+    int threads = sdw_cpu_pool_threads(b->pool);
+    snprintf(b->text, sizeof b->text, "CPU, %s, %d thread%s", sdw_cpu_isa_name(flags), threads, threads == 1 ? "" : "s");
+    *ret = &b->base;
+    return SDW_OK;
+}
+
+static void cpu_close(sdw_backend *b)
+{
+    if (!b) return;
+    sdw_cpu_pool_free(self(b)->pool);
+    sdw_free(b);
+}
+
+static const char *cpu_describe(sdw_backend *b)
+{
+    return self(b)->text;
+}
+
+static sdw_status cpu_pack(sdw_backend *b, sdw_weight **weights, size_t count, sdw_packed_fn *done, void *ctx, sdw_error *err)
+{
+    return sdw_cpu_pack(&self(b)->k, self(b)->pool, weights, count, done, ctx, err);
+}
+
+static void cpu_unpack(sdw_backend *b, sdw_weight *w)
+{
+    (void)b;
+    sdw_free(w->packed);
+    w->packed = NULL;
+    w->packed_bytes = 0;
+}
+
+static size_t cpu_packed_bytes(sdw_backend *b, const sdw_weight *w)
+{
+    return sdw_cpu_packed_bytes(&self(b)->k, w);
+}
+
+static sdw_status cpu_prepare(sdw_backend *b, sdw_op *op, sdw_arena *arena, sdw_error *err)
+{
+    const sdw_cpu_op *row = op_table[op->kind];
+    op->workspace = 0;
+    op->choice = NULL;
+    return row->prepare ? row->prepare(&self(b)->k, sdw_cpu_pool_threads(self(b)->pool), op, arena, err) : SDW_OK;
+}
+
+static sdw_status cpu_alloc(sdw_backend *b, size_t bytes, void **ret, sdw_error *err)
+{
+    (void)b;
+    void *p = sdw_aligned_alloc(4096, bytes ? (bytes + 4095) / 4096 * 4096 : 4096);
+    if (!p) return sdw_fail_memory(err, "activations", bytes);
+    *ret = p;
+    return SDW_OK;
+}
+
+static void cpu_free(sdw_backend *b, void *p)
+{
+    (void)b;
+    sdw_free(p);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool stopped(const atomic_bool *cancel)
+{
+    return cancel && atomic_load_explicit(cancel, memory_order_relaxed);
+}
+
+static sdw_status cpu_run(sdw_backend *b, sdw_op *const *ops, int count, void *workspace, const atomic_bool *cancel, double *seconds,
+                          sdw_error *err)
+{
+    sdw_cpu_call call = { .k = &self(b)->k, .pool = self(b)->pool, .workspace = workspace, .cancel = cancel };
+    double before = seconds ? now() : 0;
+    for (int i = 0; i < count; i++) {
+        call.op = ops[i];
+        sdw_status status = op_table[ops[i]->kind]->run(&call, err);
+        if (status != SDW_OK) return status;
+        if (stopped(cancel)) return sdw_fail(err, SDW_CANCELLED, "stopped at operation %d of %d, as asked", i + 1, count);
+        if (!seconds) continue;
+        double after = now();
+        seconds[i] = after - before;
+        before = after;
+    }
+    return SDW_OK;
+}
+
+/* ---- peak ---- */
+
+enum { PEAK_WINDOWS = 8, PEAK_ITEMS = 16 };
+
+struct peak {
+    const sdw_cpu_kernels *k;
+    long rounds;
+    double flop[SDW_CPU_THREADS_MAX];
+    float sink[SDW_CPU_THREADS_MAX];
+};
+
+static void peak_item(void *ctx, int index, int thread)
+{
+    struct peak *p = ctx;
+    (void)index;
+    p->flop[thread] += p->k->peak(p->rounds, &p->sink[thread]);
+}
+
+/* The best of some short windows, each long enough for the clock to settle: other programs only make it slower. */
+static double cpu_measure_peak(sdw_backend *b)
+{
+    struct peak *p = sdw_calloc(1, sizeof *p);
+    if (!p) return 0;
+    int threads = sdw_cpu_pool_threads(self(b)->pool);
+    p->k = &self(b)->k;
+    p->rounds = 1000;
+    double start = now(), best = 0;
+    while (now() - start < 0.02) p->flop[0] = p->k->peak(p->rounds, &p->sink[0]);
+    start = now();
+    for (int i = 0; i < 50; i++) p->k->peak(p->rounds, &p->sink[0]);
+    p->rounds = (long)((double)p->rounds * 0.025 / PEAK_ITEMS / ((now() - start) / 50)) + 1; /* a window of 25 ms */
+    for (int w = 0; w < PEAK_WINDOWS; w++) {
+        for (int i = 0; i < threads; i++) p->flop[i] = 0;
+        start = now();
+        sdw_cpu_pool_run(self(b)->pool, PEAK_ITEMS * threads, peak_item, p, NULL);
+        double seconds = now() - start, flop = 0;
+        for (int i = 0; i < threads; i++) flop += p->flop[i];
+        if (flop / seconds > best) best = flop / seconds;
+    }
+    sdw_free(p);
+    return best * 1e-9;
+}
+
+const sdw_backend_api sdw_backend_cpu = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .describe = cpu_describe,
+    .pack = cpu_pack,
+    .unpack = cpu_unpack,
+    .packed_bytes = cpu_packed_bytes,
+    .prepare = cpu_prepare,
+    .alloc = cpu_alloc,
+    .free = cpu_free,
+    .run = cpu_run,
+    .measure_peak = cpu_measure_peak,
+};

@@ -1,0 +1,124 @@
+/* kernels.h - the inner loops of the CPU backend: one table of function pointers, filled per instruction set.
+ *
+ * Matrix products. Everything that multiplies by weights is rows x steps times steps x columns. The weights lie in panels:
+ * `nr` output channels side by side for every step. The input rows lie in segments of SDW_CPU_SEGMENT values, one row after the
+ * other, so that one step of a tile touches `mr` cache lines at constant distance. A tile of 1..mr rows times one panel is
+ * held in registers while a list of runs is added up: a 3x3 convolution has nine runs (one per tap) into the same
+ * segment rows, a linear layer one run per segment. The sum over one call is a partial sum; partial sums are added in order.
+ * Each element's order of additions is that of the runs, whatever the number of rows in the tile.
+ *
+ * Pointers need no alignment, except where said. Kernels write exactly what they say and read nothing behind their inputs. */
+#ifndef SDW_CPU_KERNELS_H
+#define SDW_CPU_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/dtype.h"
+#include "tensor/graph.h"
+
+enum {
+    SDW_CPU_SEGMENT = 32, /* values of a row side by side in packed input: two cache lines */
+    SDW_CPU_ROWS_MAX = 16,
+    SDW_CPU_COLUMNS_MAX = 32,
+    SDW_CPU_RUNS_MAX = 64 /* runs of one call */
+};
+
+/* Runs of steps: run i reads `length[i]` values of each row from a + offset[i] on; the panel is read straight through. */
+typedef struct sdw_cpu_runs {
+    int count;
+    int32_t offset[SDW_CPU_RUNS_MAX]; /* floats */
+    int32_t length[SDW_CPU_RUNS_MAX]; /* 1..SDW_CPU_SEGMENT */
+} sdw_cpu_runs;
+
+/* c[r*width + j] (+)= sum over runs i, steps s of a[offset[i] + r*SEGMENT + s] * b[step*width + j], for the rows of the entry
+ * and width = nr (nr/2 in the half-width entries). add: to what c holds, else c is overwritten. */
+typedef void sdw_cpu_tile_fn(const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add);
+
+/* c[r*nr + j] = (alpha ? c[r*nr + j] * alpha[j] : 0) + sum over s < steps of a[s*lda + r] * b[s*nr + j]: attention's products. */
+typedef void sdw_cpu_outer_fn(const float *a, ptrdiff_t lda, const float *b, int steps, float *c, const float *alpha);
+
+/* Softmax over the rows of s (keys x nr), column by column, continued over blocks of keys: with f(x) = exp(x / score_scale)
+ * top' = max(top, s); alpha = f(top - top'); s <- f(s - top'); sum <- sum * alpha + column sums of s. */
+typedef void sdw_cpu_softmax_fn(float *s, int keys, float *top, float *sum, float *alpha);
+
+/* dst[c*dst_stride + r] = src[r*src_stride + c] * factor. */
+typedef void sdw_cpu_transpose_fn(float *dst, ptrdiff_t dst_stride, const float *src, ptrdiff_t src_stride, int rows, int columns, float factor);
+
+/* Input rows into segment form: dst[i*SEGMENT + c] = act(src[index[i]*stride + c] * scale[c] + shift[c]) for c < length. index
+ * NULL: i itself; a negative index writes zeros. scale and shift NULL: plain copy, no act. act: NONE or SILU. Values from
+ * length on are left alone. */
+typedef struct sdw_cpu_gather {
+    const float *src;
+    ptrdiff_t stride;
+    const int32_t *index;
+    int rows, length;
+    const float *scale, *shift;
+    sdw_act act;
+} sdw_cpu_gather;
+typedef void sdw_cpu_gather_fn(float *dst, const sdw_cpu_gather *g);
+
+/* n values of a 16-bit type to f32. */
+typedef void sdw_cpu_widen_fn(float *dst, const uint16_t *src, size_t n);
+
+/* From a finished sum to the output: out = act(c + bias + lane) + residual. Rows of c are `width` apart, `columns` of them count.
+ * residual may be out itself. */
+typedef struct sdw_cpu_finish {
+    const float *c;
+    int width, rows, columns;
+    float *out;
+    ptrdiff_t out_stride;
+    const float *bias, *lane;   /* columns values, or NULL */
+    const float *residual;      /* or NULL */
+    ptrdiff_t residual_stride;
+    sdw_act act;
+} sdw_cpu_finish;
+typedef void sdw_cpu_finish_fn(const sdw_cpu_finish *f);
+/* The same for pairs: columns j and width/2 + j of c are value and gate: out = (value + bias[j]) * act(gate + lane[j]), where
+ * `lane` holds the bias of the gates; no residual. */
+
+/* Weights: dst[row[k]*width + r] = src[r*src_stride + k] for r < rows, zeros for rows <= r < width. Elements of 2 or 4
+ * bytes by entry; strides in elements. */
+typedef void sdw_cpu_panel_fn(void *dst, int width, const int32_t *row, const void *src, ptrdiff_t src_stride, int rows, int columns);
+
+/* sum[c] += x[r][c], square[c] += x[r][c]^2 over rows, in double. */
+typedef void sdw_cpu_moments_fn(const float *x, ptrdiff_t stride, int rows, int channels, double *sum, double *square);
+/* out = (x - mean) / sqrt(var + eps) * gamma + beta over n values; gamma and beta may both be NULL; out may be x. */
+typedef void sdw_cpu_norm_row_fn(float *out, const float *x, int n, const float *gamma, const float *beta, float eps);
+typedef void sdw_cpu_act_fn(float *dst, const float *src, size_t n, sdw_act act); /* dst may be src */
+typedef void sdw_cpu_add_fn(float *dst, const float *a, const float *b, size_t n); /* dst may be a or b */
+/* Runs multiply-adds in registers `rounds` times; returns how many floating-point operations that was. *ret keeps the
+ * compiler from dropping them. */
+typedef double sdw_cpu_peak_fn(long rounds, float *ret);
+
+typedef struct sdw_cpu_kernels {
+    int mr, nr;       /* rows and columns of the largest tile; nr is even */
+    int steps_max;    /* steps of a partial sum that drivers aim at; short sums round less and fit the cache */
+    float score_scale; /* see softmax */
+    sdw_cpu_tile_fn *tile[SDW_CPU_ROWS_MAX + 1], *tile_half[SDW_CPU_ROWS_MAX + 1]; /* by rows, 1..mr */
+    sdw_cpu_outer_fn *outer[SDW_CPU_ROWS_MAX + 1];
+    sdw_cpu_softmax_fn *softmax;
+    sdw_cpu_transpose_fn *transpose;
+    sdw_cpu_gather_fn *gather;
+    sdw_cpu_widen_fn *widen_f16, *widen_bf16;
+    sdw_cpu_finish_fn *finish, *finish_glu;
+    sdw_cpu_panel_fn *panel16, *panel32;
+    sdw_cpu_moments_fn *moments;
+    sdw_cpu_norm_row_fn *norm_row;
+    sdw_cpu_act_fn *act;
+    sdw_cpu_add_fn *add;
+    sdw_cpu_peak_fn *peak;
+} sdw_cpu_kernels;
+
+/* Fills k for a set of flags (cpuid.h). A pure function: scalar first, then each instruction set overrides what it has. */
+void sdw_cpu_kernels_init(sdw_cpu_kernels *k, unsigned flags);
+
+/* One per instruction set; each starts from what the narrower one left. They do nothing on other processors. */
+void sdw_cpu_kernels_avx2(sdw_cpu_kernels *k);
+void sdw_cpu_kernels_avx512(sdw_cpu_kernels *k);
+/* Second files of an instruction set, called by the first. */
+void sdw_cpu_kernels_avx2_rows(sdw_cpu_kernels *k);
+void sdw_cpu_kernels_avx512_rows(sdw_cpu_kernels *k);
+
+#endif

@@ -1,0 +1,16 @@
+/* act.c - an activation over every value. */
+#include "cpu/ops.h"
+
+static void row(const sdw_cpu_call *c, int64_t i)
+{
+    c->k->act(sdw_cpu_row(c->op->out, i), sdw_cpu_row(c->op->in, i), (size_t)c->op->in->c, c->op->args.act.kind);
+}
+
+static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
+{
+    (void)err;
+    sdw_cpu_each_row(c, sdw_tensor_rows(c->op->in), c->op->in->c, row);
+    return SDW_OK;
+}
+
+const sdw_cpu_op sdw_cpu_op_act = { NULL, run };

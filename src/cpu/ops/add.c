@@ -1,0 +1,16 @@
+/* add.c - two tensors of one shape, value by value. */
+#include "cpu/ops.h"
+
+static void row(const sdw_cpu_call *c, int64_t i)
+{
+    c->k->add(sdw_cpu_row(c->op->out, i), sdw_cpu_row(c->op->in, i), sdw_cpu_row(c->op->in2, i), (size_t)c->op->in->c);
+}
+
+static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
+{
+    (void)err;
+    sdw_cpu_each_row(c, sdw_tensor_rows(c->op->in), c->op->in->c, row);
+    return SDW_OK;
+}
+
+const sdw_cpu_op sdw_cpu_op_add = { NULL, run };

@@ -1,0 +1,74 @@
+/* conv2d.c - convolutions as products (cpu/product.h).
+ * Algorithms are tried in the order of the list, best first; each may decline by shape, the last never does. */
+#include "cpu/ops.h"
+#include "cpu/product.h"
+
+typedef struct algorithm {
+    const char *name;
+    /* NULL choice in op: declined. Decides by shape, never by load or by the number of lanes. */
+    bool (*plan)(const sdw_cpu_kernels *k, int threads, const sdw_op *op, sdw_cpu_product *p);
+} algorithm;
+
+static bool plan_direct(const sdw_cpu_kernels *k, int threads, const sdw_op *op, sdw_cpu_product *p)
+{
+    const sdw_conv2d_args *a = &op->args.conv2d;
+    sdw_cpu_shape s = {
+        .lanes = op->out->n, .h = op->out->h, .w = op->out->w,
+        .src_h = op->in->h, .src_w = op->in->w,
+        .in_h = a->up_h ? a->up_h : op->in->h, .in_w = a->up_w ? a->up_w : op->in->w,
+        .channels = op->in->c, .side = a->weight->k, .stride = a->stride, .pad_top = a->pad_top, .pad_left = a->pad_left,
+    };
+    sdw_cpu_product_plan(k, &s, a->weight, threads, p);
+    return true;
+}
+
+/* 1x1 without border, stride or widening: the picture is one long row of pixels. */
+static bool plan_row(const sdw_cpu_kernels *k, int threads, const sdw_op *op, sdw_cpu_product *p)
+{
+    const sdw_conv2d_args *a = &op->args.conv2d;
+    int pixels = op->in->h * op->in->w;
+    if (a->weight->k != 1 || a->stride != 1 || a->up_h || op->out->h != op->in->h || op->out->w != op->in->w) return false;
+    sdw_cpu_shape s = { .lanes = op->out->n, .h = 1, .w = pixels, .src_h = 1, .src_w = pixels, .in_h = 1, .in_w = pixels,
+                        .channels = op->in->c, .side = 1, .stride = 1 };
+    sdw_cpu_product_plan(k, &s, a->weight, threads, p);
+    return true;
+}
+
+static const algorithm algorithms[] = { { "row", plan_row }, { "direct", plan_direct } };
+enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
+
+static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw_arena *arena, sdw_error *err)
+{
+    sdw_cpu_product *p = sdw_arena_alloc(arena, sizeof *p);
+    if (!p) return sdw_fail(err, SDW_NO_MEMORY, "%s: no memory for its plan", op->name);
+    for (int i = 0; i < ALGORITHMS && !algorithms[i].plan(k, threads, op, p); i++) {}
+    op->choice = p;
+    op->workspace = p->scratch_bytes * (size_t)threads;
+    return SDW_OK;
+}
+
+static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
+{
+    const sdw_conv2d_args *a = &c->op->args.conv2d;
+    sdw_cpu_operands o = {
+        .in = c->op->in->data, .in_stride = c->op->in->row_stride, .weight = a->weight, .bias = sdw_cpu_vector(a->bias),
+        .out = c->op->out->data, .out_stride = c->op->out->row_stride, .pre_act = a->pre.act,
+    };
+    (void)err;
+    if (a->pre.coeffs) {
+        o.coeffs = a->pre.coeffs->data;
+        o.coeffs_stride = a->pre.coeffs->row_stride;
+    }
+    if (a->lane_add) {
+        o.lane_add = a->lane_add->data;
+        o.lane_add_stride = a->lane_add->row_stride;
+    }
+    if (a->residual) {
+        o.residual = a->residual->data;
+        o.residual_stride = a->residual->row_stride;
+    }
+    sdw_cpu_product_run(c->k, c->pool, c->op->choice, &o, c->workspace, c->cancel);
+    return SDW_OK;
+}
+
+const sdw_cpu_op sdw_cpu_op_conv2d = { prepare, run };

@@ -1,0 +1,317 @@
+/* product.c - see product.h. */
+#include "cpu/product.h"
+
+#include <string.h>
+
+#include "cpu/weights.h"
+
+enum {
+    CACHE_FLOATS = 640 << 8,  /* 640 KiB of a core's level-2 cache for the patch and its sums */
+    PIXELS_MAX = 512,
+    COLUMNS_AIM = 320,        /* enough to hide the packing of the patch */
+};
+
+typedef struct tile {
+    int32_t a;        /* first row in a plane of the patch, floats */
+    int32_t rows;
+    int32_t c;        /* first row in a panel's sums */
+    int32_t lane;
+    int64_t out_row;
+} tile;
+
+/* One task's view of the scratch memory and of its part of the output. */
+typedef struct work {
+    const sdw_cpu_kernels *k;
+    const sdw_cpu_product *p;
+    const sdw_cpu_operands *o;
+    float *a, *b, *c;
+    tile *tile;
+    int32_t *column;  /* source pixel of each packed column, -1 = padding */
+    int lane0, lane1, y0, y1, x0, x1, panel0, panel1;
+    int tiles, rows;  /* rows: sum over tiles */
+    int packed_w, packed_h; /* of one lane's patch with its border */
+} work;
+
+static int ceil_div(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+/* First element of part i when n are cut into `parts` nearly equal ones. */
+static int cut(int n, int parts, int i)
+{
+    return (int)((int64_t)n * i / parts);
+}
+
+static int border(int n, const sdw_cpu_shape *s)
+{
+    return (n - 1) * s->stride + s->side;
+}
+
+static double imbalance(int tasks, int threads)
+{
+    return (double)(ceil_div(tasks, threads) * threads) / tasks;
+}
+
+/* ---- planning ---- */
+
+static void plan_blocks(const sdw_cpu_kernels *k, sdw_cpu_product *p)
+{
+    int taps = p->shape.side * p->shape.side, segments = ceil_div(p->shape.channels, SDW_CPU_SEGMENT);
+    int per = k->steps_max / (SDW_CPU_SEGMENT * taps);
+    if (per > SDW_CPU_RUNS_MAX / taps) per = SDW_CPU_RUNS_MAX / taps;
+    if (per < 1) per = 1;
+    p->blocks = ceil_div(segments, per);
+    p->segments_per_block = ceil_div(segments, p->blocks);
+    p->blocks = ceil_div(segments, p->segments_per_block);
+}
+
+static void plan_tasks(const sdw_cpu_kernels *k, int threads, sdw_cpu_product *p)
+{
+    const sdw_cpu_shape *s = &p->shape;
+    p->panel_parts = ceil_div(p->panels * k->nr, COLUMNS_AIM);
+    int columns = ceil_div(p->panels, p->panel_parts) * k->nr;
+    int per_pixel = (p->blocks > 1 ? columns : 0) + p->segments_per_block * SDW_CPU_SEGMENT * (s->side > 1 ? 3 * s->stride * s->stride : 2) / 2;
+    int pixels = CACHE_FLOATS / per_pixel;
+    if (pixels > PIXELS_MAX) pixels = PIXELS_MAX;
+    if (pixels < k->mr) pixels = k->mr;
+    int widest = s->h == 1 ? pixels : 96; /* near-square patches have the smallest border */
+    p->x_parts = s->w <= widest ? 1 : ceil_div(s->w, s->h == 1 ? pixels : 64);
+    int w = ceil_div(s->w, p->x_parts), h = pixels / w < 1 ? 1 : pixels / w;
+    p->y_parts = ceil_div(s->h, h);
+    int lanes = p->y_parts * p->x_parts == 1 ? pixels / (s->w * s->h) : 1;
+    p->lane_groups = ceil_div(s->lanes, lanes < 1 ? 1 : lanes);
+    for (;;) {
+        int tasks = p->lane_groups * p->x_parts * p->y_parts * p->panel_parts;
+        if (imbalance(tasks, threads) < 1.06) break;
+        if (p->panel_parts * 2 < p->panels) p->panel_parts++;
+        else if (p->y_parts < s->h && p->y_parts < 4 * threads) p->y_parts++;
+        else if (s->h == 1 && p->x_parts * 2 * k->mr < s->w && p->x_parts < 4 * threads) p->x_parts++;
+        else break;
+    }
+}
+
+void sdw_cpu_product_plan(const sdw_cpu_kernels *k, const sdw_cpu_shape *shape, const sdw_weight *w, int threads, sdw_cpu_product *p)
+{
+    *p = (sdw_cpu_product){ .shape = *shape, .panels = sdw_cpu_panel_count(k, w), .panel_outputs = sdw_cpu_panel_outputs(k, w) };
+    plan_blocks(k, p);
+    plan_tasks(k, threads, p);
+    p->patch_w = ceil_div(shape->w, p->x_parts);
+    p->patch_h = ceil_div(shape->h, p->y_parts);
+    p->patch_lanes = ceil_div(shape->lanes, p->lane_groups);
+    p->patch_panels = ceil_div(p->panels, p->panel_parts);
+    size_t packed = (size_t)border(p->patch_w, shape) * (size_t)border(p->patch_h, shape) * (size_t)p->patch_lanes;
+    size_t rows = (size_t)p->patch_w * (size_t)p->patch_h * (size_t)p->patch_lanes;
+    p->a_floats = packed * SDW_CPU_SEGMENT * (size_t)p->segments_per_block;
+    p->b_floats = (size_t)p->segments_per_block * SDW_CPU_SEGMENT * (size_t)(shape->side * shape->side) * (size_t)k->nr;
+    p->c_floats = p->blocks > 1 ? rows * (size_t)p->patch_panels * (size_t)k->nr : (size_t)k->mr * (size_t)k->nr;
+    p->tiles = (size_t)ceil_div(p->patch_w, k->mr) * (size_t)p->patch_h * (size_t)p->patch_lanes;
+    size_t columns = (size_t)border(p->patch_w, shape);
+    size_t bytes = (p->a_floats + p->b_floats + p->c_floats) * sizeof(float) + p->tiles * sizeof(tile) + columns * sizeof(int32_t);
+    p->scratch_bytes = (bytes + 5 * 64 + 4095) / 4096 * 4096;
+}
+
+/* ---- one task ---- */
+
+static void *carve(char **at, size_t bytes)
+{
+    void *p = *at;
+    *at += (bytes + 63) / 64 * 64;
+    return p;
+}
+
+static void lay_out(work *k, char *scratch)
+{
+    const sdw_cpu_product *p = k->p;
+    k->a = carve(&scratch, p->a_floats * sizeof(float));
+    k->b = carve(&scratch, p->b_floats * sizeof(float));
+    k->c = carve(&scratch, p->c_floats * sizeof(float));
+    k->tile = carve(&scratch, p->tiles * sizeof(tile));
+    k->column = carve(&scratch, (size_t)border(p->patch_w, &p->shape) * sizeof(int32_t));
+}
+
+/* Position of border column q in packed order: with stride 2 the even columns come first, then the odd ones, so that the
+ * pixels of a tile are neighbours for every tap. */
+static int packed_column(const work *k, int q)
+{
+    int stride = k->p->shape.stride, even = (k->packed_w + stride - 1) / stride;
+    return q % stride * even + q / stride;
+}
+
+static void list_columns(work *k)
+{
+    const sdw_cpu_shape *s = &k->p->shape;
+    for (int q = 0; q < k->packed_w; q++) {
+        int x = k->x0 * s->stride - s->pad_left + q;
+        k->column[packed_column(k, q)] = x < 0 || x >= s->in_w ? -1 : (int)((int64_t)x * s->src_w / s->in_w);
+    }
+}
+
+/* Every output row of the patch becomes tiles of nearly equal size. */
+static void list_tiles(work *k)
+{
+    const sdw_cpu_shape *s = &k->p->shape;
+    int w = k->x1 - k->x0, per_row = ceil_div(w, k->k->mr);
+    k->tiles = k->rows = 0;
+    for (int lane = k->lane0; lane < k->lane1; lane++)
+        for (int y = k->y0; y < k->y1; y++)
+            for (int i = 0; i < per_row; i++) {
+                int x = cut(w, per_row, i), next = cut(w, per_row, i + 1);
+                int row = ((lane - k->lane0) * k->packed_h + (y - k->y0) * s->stride) * k->packed_w + x;
+                k->tile[k->tiles++] = (tile){ .a = row * SDW_CPU_SEGMENT, .rows = next - x, .c = k->rows, .lane = lane,
+                                              .out_row = ((int64_t)lane * s->h + y) * s->w + k->x0 + x };
+                k->rows += next - x;
+            }
+}
+
+static size_t plane_floats(const work *k)
+{
+    return (size_t)(k->lane1 - k->lane0) * (size_t)k->packed_h * (size_t)k->packed_w * SDW_CPU_SEGMENT;
+}
+
+static void pack_row(work *k, float *dst, int lane, int y, int channel, int length)
+{
+    const sdw_cpu_shape *s = &k->p->shape;
+    const sdw_cpu_operands *o = k->o;
+    sdw_cpu_gather g = { .src = o->in, .stride = o->in_stride, .index = k->column, .rows = k->packed_w, .length = length };
+    if (y < 0 || y >= s->in_h) {
+        memset(dst, 0, (size_t)k->packed_w * SDW_CPU_SEGMENT * sizeof *dst);
+        return;
+    }
+    int64_t row = ((int64_t)lane * s->src_h + (int64_t)y * s->src_h / s->in_h) * s->src_w;
+    g.src += row * o->in_stride + channel;
+    if (o->coeffs) {
+        g.scale = o->coeffs + lane * o->coeffs_stride + channel;
+        g.shift = g.scale + s->channels;
+        g.act = o->pre_act;
+    }
+    k->k->gather(dst, &g);
+}
+
+static int segment_length(const work *k, int segment)
+{
+    int rest = k->p->shape.channels - segment * SDW_CPU_SEGMENT;
+    return rest < SDW_CPU_SEGMENT ? rest : SDW_CPU_SEGMENT;
+}
+
+static void pack_patch(work *k, int segment0, int segment1)
+{
+    const sdw_cpu_shape *s = &k->p->shape;
+    float *dst = k->a;
+    for (int segment = segment0; segment < segment1; segment++)
+        for (int lane = k->lane0; lane < k->lane1; lane++)
+            for (int i = 0; i < k->packed_h; i++, dst += (ptrdiff_t)k->packed_w * SDW_CPU_SEGMENT)
+                pack_row(k, dst, lane, k->y0 * s->stride - s->pad_top + i, segment * SDW_CPU_SEGMENT, segment_length(k, segment));
+}
+
+/* Returns the number of steps. */
+static int list_runs(const work *k, int segment0, int segment1, sdw_cpu_runs *runs)
+{
+    int side = k->p->shape.side, steps = 0;
+    runs->count = 0;
+    for (int segment = segment0; segment < segment1; segment++)
+        for (int ky = 0; ky < side; ky++)
+            for (int kx = 0; kx < side; kx++) {
+                size_t at = (size_t)(segment - segment0) * plane_floats(k);
+                at += (size_t)(ky * k->packed_w + packed_column(k, kx)) * SDW_CPU_SEGMENT;
+                runs->offset[runs->count] = (int32_t)at;
+                runs->length[runs->count++] = segment_length(k, segment);
+                steps += segment_length(k, segment);
+            }
+    return steps;
+}
+
+/* The panel's weights of these steps as f32: where they lie, or widened into the scratch. */
+static const float *panel_block(work *k, int panel, int width, int64_t first_step, int steps)
+{
+    const sdw_weight *w = k->o->weight;
+    sdw_dtype t = sdw_cpu_packed_dtype(w);
+    size_t at = (size_t)panel * (size_t)k->k->nr * (size_t)(w->in * w->k * w->k) + (size_t)first_step * (size_t)width;
+    if (t == SDW_F32) return (const float *)w->packed + at;
+    sdw_cpu_widen_fn *widen = t == SDW_F16 ? k->k->widen_f16 : k->k->widen_bf16;
+    widen(k->b, (const uint16_t *)w->packed + at, (size_t)steps * (size_t)width);
+    return k->b;
+}
+
+static void finish_tile(const work *k, const tile *t, int panel, int width, const float *c)
+{
+    const sdw_cpu_operands *o = k->o;
+    const sdw_weight *w = o->weight;
+    bool glu = w->role == SDW_ROLE_GLU;
+    int first = panel * k->p->panel_outputs, total = (int)(glu ? w->out / 2 : w->out);
+    sdw_cpu_finish f = { .c = c, .width = width, .rows = t->rows, .out = o->out + t->out_row * o->out_stride + first,
+                         .out_stride = o->out_stride, .act = o->act };
+    f.columns = total - first < k->p->panel_outputs ? total - first : k->p->panel_outputs;
+    f.bias = o->bias ? o->bias + first : NULL;
+    if (glu) {
+        f.lane = o->bias ? o->bias + total + first : NULL;
+        k->k->finish_glu(&f);
+        return;
+    }
+    f.lane = o->lane_add ? o->lane_add + t->lane * o->lane_add_stride + first : NULL;
+    f.residual = o->residual ? o->residual + t->out_row * o->residual_stride + first : NULL;
+    f.residual_stride = o->residual_stride;
+    k->k->finish(&f);
+}
+
+static void add_block(work *k, int block)
+{
+    const sdw_cpu_product *p = k->p;
+    int side = p->shape.side, segments = ceil_div(p->shape.channels, SDW_CPU_SEGMENT);
+    int segment0 = block * p->segments_per_block, segment1 = segment0 + p->segments_per_block;
+    if (segment1 > segments) segment1 = segments;
+    sdw_cpu_runs runs;
+    pack_patch(k, segment0, segment1);
+    int steps = list_runs(k, segment0, segment1, &runs);
+    for (int panel = k->panel0; panel < k->panel1; panel++) {
+        int width = sdw_cpu_panel_width(k->k, k->o->weight, panel);
+        sdw_cpu_tile_fn *const *kernel = width == k->k->nr ? k->k->tile : k->k->tile_half;
+        const float *b = panel_block(k, panel, width, (int64_t)segment0 * SDW_CPU_SEGMENT * side * side, steps);
+        float *sums = k->c + (p->blocks > 1 ? (ptrdiff_t)(panel - k->panel0) * k->rows * k->k->nr : 0);
+        for (int i = 0; i < k->tiles; i++) {
+            const tile *t = &k->tile[i];
+            float *c = p->blocks > 1 ? sums + (ptrdiff_t)t->c * width : sums;
+            kernel[t->rows](k->a + t->a, b, c, &runs, block > 0);
+            if (block == p->blocks - 1) finish_tile(k, t, panel, width, c);
+        }
+    }
+}
+
+struct run {
+    const sdw_cpu_kernels *k;
+    const sdw_cpu_product *p;
+    const sdw_cpu_operands *o;
+    char *workspace;
+};
+
+/* Panels vary fastest: neighbours in time share the patch's input in the last-level cache. */
+static void run_task(void *ctx, int index, int thread)
+{
+    const struct run *r = ctx;
+    const sdw_cpu_product *p = r->p;
+    const sdw_cpu_shape *s = &p->shape;
+    work k = { .k = r->k, .p = p, .o = r->o };
+    lay_out(&k, r->workspace + (size_t)thread * p->scratch_bytes);
+    int panel = index % p->panel_parts, x = index / p->panel_parts % p->x_parts;
+    int y = index / p->panel_parts / p->x_parts % p->y_parts, lane = index / p->panel_parts / p->x_parts / p->y_parts;
+    k.panel0 = cut(p->panels, p->panel_parts, panel);
+    k.panel1 = cut(p->panels, p->panel_parts, panel + 1);
+    k.x0 = cut(s->w, p->x_parts, x);
+    k.x1 = cut(s->w, p->x_parts, x + 1);
+    k.y0 = cut(s->h, p->y_parts, y);
+    k.y1 = cut(s->h, p->y_parts, y + 1);
+    k.lane0 = cut(s->lanes, p->lane_groups, lane);
+    k.lane1 = cut(s->lanes, p->lane_groups, lane + 1);
+    k.packed_w = border(k.x1 - k.x0, s);
+    k.packed_h = border(k.y1 - k.y0, s);
+    list_columns(&k);
+    list_tiles(&k);
+    for (int block = 0; block < p->blocks; block++) add_block(&k, block);
+}
+
+void sdw_cpu_product_run(const sdw_cpu_kernels *k, sdw_cpu_pool *pool, const sdw_cpu_product *p, const sdw_cpu_operands *o, void *workspace,
+                         const atomic_bool *cancel)
+{
+    struct run r = { .k = k, .p = p, .o = o, .workspace = workspace };
+    sdw_cpu_pool_run(pool, p->lane_groups * p->x_parts * p->y_parts * p->panel_parts, run_task, &r, cancel);
+}
