@@ -181,7 +181,8 @@ def upright(data):
 FILTERS = [("LANCZOS", Image.LANCZOS), ("BICUBIC", Image.BICUBIC), ("BILINEAR", Image.BILINEAR), ("BOX", Image.BOX),
            ("NEAREST", Image.NEAREST)]
 SIZES = [(64, 48, 32, 24), (64, 48, 41, 31), (31, 17, 100, 60), (50, 50, 50, 20), (50, 50, 20, 50), (9, 120, 30, 11),
-         (3, 433, 2, 7), (1, 1, 5, 4), (200, 3, 7, 3), (97, 61, 13, 128)]
+         (3, 433, 2, 7), (1, 1, 5, 4), (200, 3, 7, 3), (97, 61, 13, 128),
+         (60, 100, 50, 79), (60, 100, 50, 80)]  # the last two: either side of where the order of passes changes
 
 
 def resize_rows():
