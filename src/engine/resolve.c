@@ -31,6 +31,7 @@ static sdw_status check_pictures(const sdw_engine *e, const sdw_params *p, sdw_e
     return SDW_OK;
 }
 
+/* A resolved request holds only what takes effect, so resolving it again warns of nothing. */
 static void warn_of_unused(sdw_engine *e, const sdw_params *given, const sdw_params *r)
 {
     if (given->negative_prompt && given->negative_prompt[0] && r->guidance <= 1.0)
@@ -50,7 +51,7 @@ static double real_or(double given, double fallback)
 static double default_strength(const sdw_engine *e, const sdw_params *p)
 {
     const sdw_family_defaults *d = &sdw_pipeline_files(e->pipeline)->family->defaults;
-    return !p->init_image ? 1.0 : p->mask ? d->inpaint_strength : d->img2img_strength;
+    return p->mask ? d->inpaint_strength : d->img2img_strength;
 }
 
 static void fill_defaults(const sdw_engine *e, const sdw_params *p, sdw_params *r)
@@ -60,7 +61,8 @@ static void fill_defaults(const sdw_engine *e, const sdw_params *p, sdw_params *
     if (!p->count) r->count = 1;
     r->guidance = real_or(p->guidance, e->info.default_guidance);
     r->guidance_rescale = real_or(p->guidance_rescale, 0.0);
-    r->strength = p->init_image ? real_or(p->strength, default_strength(e, p)) : 1.0;
+    r->strength = p->init_image ? real_or(p->strength, default_strength(e, p)) : NAN;
+    if (r->guidance <= 1.0) r->negative_prompt = NULL; /* what has no effect is no part of the resolved request */
     r->mask_blur = real_or(p->mask_blur, 0.0);
     r->prompt_syntax = p->prompt_syntax ? p->prompt_syntax : "plain";
     r->rng = p->rng ? p->rng : "torch-cpu";
