@@ -1,0 +1,39 @@
+/* bench.h - how fast a model runs here, against what the machine could do: the stages of one picture, timed one by one
+ * through the calls that generate makes. */
+#ifndef SDW_ORACLE_BENCH_H
+#define SDW_ORACLE_BENCH_H
+
+#include "sdw/sdw.h"
+
+enum { SDW_BENCH_STAGES = 3, SDW_BENCH_OPS = 12 };
+
+typedef struct sdw_bench_options {
+    int width, height;  /* 0 = the model's */
+    int steps;          /* timed runs of the step; the median counts. 0 = 3. Text and decode are timed once each, warm */
+    bool ops;           /* also time single ops */
+} sdw_bench_options;
+
+typedef struct sdw_bench_op {
+    char name[96], kind[24];
+    double seconds, gflop;
+} sdw_bench_op;
+
+typedef struct sdw_bench_stage {
+    const char *name;   /* "text", "step", "vae_decode" */
+    double seconds, gflop;
+    double ratio;       /* seconds / (gflop / peak) */
+    sdw_bench_op op[SDW_BENCH_OPS]; /* slowest first */
+    int op_count;
+} sdw_bench_stage;
+
+typedef struct sdw_bench_result {
+    int width, height, rows; /* rows: guidance passes that a step computes */
+    double peak_gflops; /* f32 multiply-adds, the best of several measurements among the stages */
+    double seconds_load; /* first use of every part: packing weights */
+    sdw_bench_stage stage[SDW_BENCH_STAGES];
+} sdw_bench_result;
+
+/* The model's numbers are computed from made-up inputs: speed does not depend on them. */
+sdw_status sdw_bench_run(sdw_engine *e, const sdw_bench_options *o, sdw_bench_result *ret, sdw_error *err);
+
+#endif
