@@ -204,7 +204,6 @@ static sdw_status read_file(const char *dir, const char *name, sdw_buf *out, sdw
     sdw_status status = SDW_OK;
     sdw_buf_init(&path, 0);
     sdw_buf_init(out, SDW_LIMIT_JSON_BYTES);
-    sdw_buf_puts(out, ""); /* an empty file is there, too */
     FILE *f = sdw_buf_printf(&path, "%s/%s", dir, name) ? fopen(path.data, "rb") : NULL;
     if (path.failed) {
         status = sdw_fail_memory(err, name, strlen(dir));
@@ -212,6 +211,7 @@ static sdw_status read_file(const char *dir, const char *name, sdw_buf *out, sdw
         status = sdw_fail(err, errno == ENOENT ? SDW_NOT_FOUND : SDW_IO, "%s: cannot open: %s", path.data, strerror(errno));
     } else {
         char piece[16384];
+        sdw_buf_puts(out, ""); /* an empty file is there, too; a missing one has no data */
         for (size_t n; (n = fread(piece, 1, sizeof piece, f)) > 0 && sdw_buf_append(out, piece, n);) continue;
         if (ferror(f)) status = sdw_fail(err, SDW_IO, "%s: cannot read: %s", path.data, strerror(errno));
         else if (out->failed) status = sdw_fail(err, SDW_LIMIT, "%s: want at most %zu bytes and memory for them", path.data,
