@@ -10,6 +10,13 @@
 
 #define SDW_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop with a constant number of rounds: unroll it wholly and early, so that its arrays become registers. */
+#if defined(__clang__)
+#define SDW_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SDW_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 SDW_INLINE __m256 set1(float x)
 {
     return _mm256_set1_ps(x);

@@ -8,6 +8,13 @@
 
 #define SDW_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop with a constant number of rounds: unroll it wholly and early, so that its arrays become registers. */
+#if defined(__clang__)
+#define SDW_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define SDW_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 /* e^x. x = n ln2 + r with |r| <= ln2 / 2; a polynomial of degree 6 (error 8e-9) for e^r. About 1 ulp; 0 and infinity beyond
  * the range, NaN stays NaN (hence the order of max and min). */
 SDW_INLINE __m512 exp_ps(__m512 x)

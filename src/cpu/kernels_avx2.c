@@ -12,13 +12,13 @@ enum { TILE_ROWS = 6, LANES = 8, COLUMNS = 2 * LANES };
 SDW_INLINE void tile(const int rows, const int vectors, const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add)
 {
     __m256 sum[TILE_ROWS][2];
-#pragma GCC unroll 6
+    SDW_UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm256_setzero_ps();
     for (int i = 0; i < runs->count; i++) {
         const float *from = a + runs->offset[i], *end = from + runs->length[i];
         for (; from < end; from++, b += vectors * LANES) {
             __m256 b0 = _mm256_loadu_ps(b), b1 = vectors > 1 ? _mm256_loadu_ps(b + LANES) : b0;
-#pragma GCC unroll 6
+            SDW_UNROLL
             for (int r = 0; r < rows; r++) {
                 __m256 v = _mm256_broadcast_ss(from + r * SDW_CPU_SEGMENT);
                 sum[r][0] = _mm256_fmadd_ps(v, b0, sum[r][0]);
@@ -26,9 +26,9 @@ SDW_INLINE void tile(const int rows, const int vectors, const float *a, const fl
             }
         }
     }
-#pragma GCC unroll 6
+    SDW_UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
+        SDW_UNROLL
         for (int j = 0; j < vectors; j++) {
             float *to = c + (r * vectors + j) * LANES;
             _mm256_storeu_ps(to, add ? _mm256_add_ps(_mm256_loadu_ps(to), sum[r][j]) : sum[r][j]);
@@ -38,20 +38,20 @@ SDW_INLINE void tile(const int rows, const int vectors, const float *a, const fl
 SDW_INLINE void outer(const int rows, const float *a, ptrdiff_t lda, const float *b, int steps, float *c, const float *alpha)
 {
     __m256 sum[TILE_ROWS][2];
-#pragma GCC unroll 6
+    SDW_UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm256_setzero_ps();
     for (int s = 0; s < steps; s++, a += lda, b += COLUMNS) {
         __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + LANES);
-#pragma GCC unroll 6
+        SDW_UNROLL
         for (int r = 0; r < rows; r++) {
             __m256 v = _mm256_broadcast_ss(a + r);
             sum[r][0] = _mm256_fmadd_ps(v, b0, sum[r][0]);
             sum[r][1] = _mm256_fmadd_ps(v, b1, sum[r][1]);
         }
     }
-#pragma GCC unroll 6
+    SDW_UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
+        SDW_UNROLL
         for (int j = 0; j < 2; j++) {
             float *to = c + r * COLUMNS + j * LANES;
             _mm256_storeu_ps(to, alpha ? _mm256_fmadd_ps(_mm256_loadu_ps(to), _mm256_loadu_ps(alpha + j * LANES), sum[r][j]) : sum[r][j]);
@@ -107,11 +107,12 @@ static void softmax(float *s, int keys, float *top, float *sum, float *alpha)
 static double peak(long rounds, float *ret)
 {
     __m256 v[12], x = set1(0.999f), y = set1(0.001f);
-#pragma GCC unroll 12
+    SDW_UNROLL
     for (int j = 0; j < 12; j++) v[j] = set1((float)j);
     for (long i = 0; i < rounds; i++)
-#pragma GCC unroll 12
+        SDW_UNROLL
         for (int j = 0; j < 12; j++) v[j] = _mm256_fmadd_ps(v[j], x, y);
+    SDW_UNROLL
     for (int j = 0; j < 12; j++) *ret += sum_of(v[j]);
     return 2.0 * LANES * 12 * (double)rounds;
 }

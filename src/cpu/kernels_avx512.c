@@ -12,13 +12,13 @@ enum { TILE_ROWS = 14, LANES = 16, COLUMNS = 2 * LANES };
 SDW_INLINE void tile(const int rows, const int vectors, const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add)
 {
     __m512 sum[TILE_ROWS][2];
-#pragma GCC unroll 14
+    SDW_UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
     for (int i = 0; i < runs->count; i++) {
         const float *from = a + runs->offset[i], *end = from + runs->length[i];
         for (; from < end; from++, b += vectors * LANES) {
             __m512 b0 = _mm512_loadu_ps(b), b1 = vectors > 1 ? _mm512_loadu_ps(b + LANES) : b0;
-#pragma GCC unroll 14
+            SDW_UNROLL
             for (int r = 0; r < rows; r++) {
                 __m512 v = _mm512_set1_ps(from[r * SDW_CPU_SEGMENT]);
                 sum[r][0] = _mm512_fmadd_ps(v, b0, sum[r][0]);
@@ -26,9 +26,9 @@ SDW_INLINE void tile(const int rows, const int vectors, const float *a, const fl
             }
         }
     }
-#pragma GCC unroll 14
+    SDW_UNROLL
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
+        SDW_UNROLL
         for (int j = 0; j < vectors; j++) {
             float *to = c + (r * vectors + j) * LANES;
             _mm512_storeu_ps(to, add ? _mm512_add_ps(_mm512_loadu_ps(to), sum[r][j]) : sum[r][j]);
@@ -38,11 +38,11 @@ SDW_INLINE void tile(const int rows, const int vectors, const float *a, const fl
 SDW_INLINE void outer(const int rows, const float *a, ptrdiff_t lda, const float *b, int steps, float *c, const float *alpha)
 {
     __m512 sum[TILE_ROWS][2];
-#pragma GCC unroll 14
+    SDW_UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
     for (int s = 0; s < steps; s++, a += lda, b += COLUMNS) {
         __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + LANES);
-#pragma GCC unroll 14
+        SDW_UNROLL
         for (int r = 0; r < rows; r++) {
             __m512 v = _mm512_set1_ps(a[r]);
             sum[r][0] = _mm512_fmadd_ps(v, b0, sum[r][0]);
@@ -54,7 +54,7 @@ SDW_INLINE void outer(const int rows, const float *a, ptrdiff_t lda, const float
         alpha0 = _mm512_loadu_ps(alpha);
         alpha1 = _mm512_loadu_ps(alpha + LANES);
     }
-#pragma GCC unroll 14
+    SDW_UNROLL
     for (int r = 0; r < rows; r++) {
         float *to = c + r * COLUMNS;
         if (alpha) {
@@ -123,11 +123,12 @@ static void softmax(float *s, int keys, float *top, float *sum, float *alpha)
 static double peak(long rounds, float *ret)
 {
     __m512 v[24], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(0.001f);
-#pragma GCC unroll 24
+    SDW_UNROLL
     for (int j = 0; j < 24; j++) v[j] = _mm512_set1_ps((float)j);
     for (long i = 0; i < rounds; i++)
-#pragma GCC unroll 24
+        SDW_UNROLL
         for (int j = 0; j < 24; j++) v[j] = _mm512_fmadd_ps(v[j], x, y);
+    SDW_UNROLL
     for (int j = 0; j < 24; j++) *ret += _mm512_reduce_add_ps(v[j]);
     return 2.0 * LANES * 24 * (double)rounds;
 }

@@ -9,6 +9,8 @@ enum {
     CACHE_FLOATS = 640 << 8,  /* 640 KiB of a core's level-2 cache for the patch and its sums */
     PIXELS_MAX = 512,
     COLUMNS_AIM = 320,        /* enough to hide the packing of the patch */
+    PACK_PIXELS = 16,
+    LINE = 64,                /* bytes */
 };
 
 typedef struct tile {
@@ -169,13 +171,21 @@ static size_t plane_floats(const work *k)
     return (size_t)(k->lane1 - k->lane0) * (size_t)k->packed_h * (size_t)k->packed_w * SDW_CPU_SEGMENT;
 }
 
-static void pack_row(work *k, float *dst, int lane, int y, int channel, int length)
+static int segment_length(const work *k, int segment)
+{
+    int rest = k->p->shape.channels - segment * SDW_CPU_SEGMENT;
+    return rest < SDW_CPU_SEGMENT ? rest : SDW_CPU_SEGMENT;
+}
+
+/* Packed columns [first, first + count) of one border row, one segment. */
+static void pack_row(work *k, float *dst, int lane, int y, int first, int count, int segment)
 {
     const sdw_cpu_shape *s = &k->p->shape;
     const sdw_cpu_operands *o = k->o;
-    sdw_cpu_gather g = { .src = o->in, .stride = o->in_stride, .index = k->column, .rows = k->packed_w, .length = length };
+    int channel = segment * SDW_CPU_SEGMENT;
+    sdw_cpu_gather g = { .src = o->in, .stride = o->in_stride, .index = k->column + first, .rows = count, .length = segment_length(k, segment) };
     if (y < 0 || y >= s->in_h) {
-        memset(dst, 0, (size_t)k->packed_w * SDW_CPU_SEGMENT * sizeof *dst);
+        memset(dst, 0, (size_t)count * SDW_CPU_SEGMENT * sizeof *dst);
         return;
     }
     int64_t row = ((int64_t)lane * s->src_h + (int64_t)y * s->src_h / s->in_h) * s->src_w;
@@ -188,20 +198,20 @@ static void pack_row(work *k, float *dst, int lane, int y, int channel, int leng
     k->k->gather(dst, &g);
 }
 
-static int segment_length(const work *k, int segment)
-{
-    int rest = k->p->shape.channels - segment * SDW_CPU_SEGMENT;
-    return rest < SDW_CPU_SEGMENT ? rest : SDW_CPU_SEGMENT;
-}
-
+/* Some pixels at a time through all segments, so that their memory is read in one go. */
 static void pack_patch(work *k, int segment0, int segment1)
 {
     const sdw_cpu_shape *s = &k->p->shape;
+    size_t plane = plane_floats(k);
     float *dst = k->a;
-    for (int segment = segment0; segment < segment1; segment++)
-        for (int lane = k->lane0; lane < k->lane1; lane++)
-            for (int i = 0; i < k->packed_h; i++, dst += (ptrdiff_t)k->packed_w * SDW_CPU_SEGMENT)
-                pack_row(k, dst, lane, k->y0 * s->stride - s->pad_top + i, segment * SDW_CPU_SEGMENT, segment_length(k, segment));
+    for (int lane = k->lane0; lane < k->lane1; lane++)
+        for (int i = 0; i < k->packed_h; i++, dst += (ptrdiff_t)k->packed_w * SDW_CPU_SEGMENT)
+            for (int x = 0; x < k->packed_w; x += PACK_PIXELS) {
+                int count = k->packed_w - x < PACK_PIXELS ? k->packed_w - x : PACK_PIXELS;
+                float *to = dst + (ptrdiff_t)x * SDW_CPU_SEGMENT;
+                for (int segment = segment0; segment < segment1; segment++, to += plane)
+                    pack_row(k, to, lane, k->y0 * s->stride - s->pad_top + i, x, count, segment);
+            }
 }
 
 /* Returns the number of steps. */
@@ -221,16 +231,39 @@ static int list_runs(const work *k, int segment0, int segment1, sdw_cpu_runs *ru
     return steps;
 }
 
-/* The panel's weights of these steps as f32: where they lie, or widened into the scratch. */
-static const float *panel_block(work *k, int panel, int width, int64_t first_step, int steps)
+/* Where the panel's weights of these steps lie. */
+static const char *panel_at(const work *k, int panel, int width, int64_t first_step)
 {
     const sdw_weight *w = k->o->weight;
-    sdw_dtype t = sdw_cpu_packed_dtype(w);
     size_t at = (size_t)panel * (size_t)k->k->nr * (size_t)(w->in * w->k * w->k) + (size_t)first_step * (size_t)width;
-    if (t == SDW_F32) return (const float *)w->packed + at;
+    return (const char *)w->packed + at * sdw_dtype_size(sdw_cpu_packed_dtype(w));
+}
+
+/* The same as f32: itself, or widened into the scratch. */
+static const float *panel_block(work *k, const char *at, int width, int steps)
+{
+    sdw_dtype t = sdw_cpu_packed_dtype(k->o->weight);
+    if (t == SDW_F32) return (const float *)(const void *)at;
     sdw_cpu_widen_fn *widen = t == SDW_F16 ? k->k->widen_f16 : k->k->widen_bf16;
-    widen(k->b, (const uint16_t *)w->packed + at, (size_t)steps * (size_t)width);
+    widen(k->b, (const uint16_t *)(const void *)at, (size_t)steps * (size_t)width);
     return k->b;
+}
+
+/* Part i of `parts` of some memory on its way into the level-2 cache while a tile is computed. */
+static void prefetch_part(const char *at, size_t bytes, int parts, int i)
+{
+    size_t first = bytes * (size_t)i / (size_t)parts / LINE * LINE, last = bytes * (size_t)(i + 1) / (size_t)parts;
+    for (; first < last; first += LINE) __builtin_prefetch(at + first, 0, 2);
+}
+
+/* The output rows of a tile, which finish_tile is about to write. */
+static void prefetch_output(const work *k, const tile *t, int panel)
+{
+    const char *out = (const char *)(k->o->out + t->out_row * k->o->out_stride + (ptrdiff_t)panel * k->p->panel_outputs);
+    for (int r = 0; r < t->rows; r++, out += k->o->out_stride * (ptrdiff_t)sizeof(float)) {
+        __builtin_prefetch(out, 1, 3);
+        if (k->p->panel_outputs > LINE / 4) __builtin_prefetch(out + LINE, 1, 3);
+    }
 }
 
 static void finish_tile(const work *k, const tile *t, int panel, int width, const float *c)
@@ -260,19 +293,26 @@ static void add_block(work *k, int block)
     int side = p->shape.side, segments = ceil_div(p->shape.channels, SDW_CPU_SEGMENT);
     int segment0 = block * p->segments_per_block, segment1 = segment0 + p->segments_per_block;
     if (segment1 > segments) segment1 = segments;
+    size_t item = sdw_dtype_size(sdw_cpu_packed_dtype(k->o->weight));
     sdw_cpu_runs runs;
     pack_patch(k, segment0, segment1);
     int steps = list_runs(k, segment0, segment1, &runs);
+    int64_t first_step = (int64_t)segment0 * SDW_CPU_SEGMENT * side * side;
+    bool last = block == p->blocks - 1;
     for (int panel = k->panel0; panel < k->panel1; panel++) {
         int width = sdw_cpu_panel_width(k->k, k->o->weight, panel);
         sdw_cpu_tile_fn *const *kernel = width == k->k->nr ? k->k->tile : k->k->tile_half;
-        const float *b = panel_block(k, panel, width, (int64_t)segment0 * SDW_CPU_SEGMENT * side * side, steps);
+        const char *at = panel_at(k, panel, width, first_step), *next = NULL;
+        if (panel + 1 < k->panel1) next = panel_at(k, panel + 1, sdw_cpu_panel_width(k->k, k->o->weight, panel + 1), first_step);
+        const float *b = panel_block(k, at, width, steps);
         float *sums = k->c + (p->blocks > 1 ? (ptrdiff_t)(panel - k->panel0) * k->rows * k->k->nr : 0);
         for (int i = 0; i < k->tiles; i++) {
             const tile *t = &k->tile[i];
             float *c = p->blocks > 1 ? sums + (ptrdiff_t)t->c * width : sums;
+            if (next) prefetch_part(next, (size_t)steps * (size_t)width * item, k->tiles, i);
+            if (last) prefetch_output(k, t, panel);
             kernel[t->rows](k->a + t->a, b, c, &runs, block > 0);
-            if (block == p->blocks - 1) finish_tile(k, t, panel, width, c);
+            if (last) finish_tile(k, t, panel, width, c);
         }
     }
 }
