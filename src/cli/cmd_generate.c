@@ -116,6 +116,7 @@ static sdw_request_record record_of(const work *w, int i)
 {
     sdw_request_record r = w->request.record;
     r.params = w->result->params;
+    r.backend = NULL; /* it names the threads, and the same request gives the same bytes on any number of them */
     bool shared = r.params.rng_batch && !strcmp(r.params.rng_batch, "shared");
     if (!shared) {
         r.params.seed = w->result->seeds[i];

@@ -1,0 +1,42 @@
+#!/bin/sh
+# The other commands, the help texts, and docs/cli.md, which must be what the program prints.
+. "$SDW_SOURCE_DIR/tests/cli/lib.sh"
+unpack_model
+
+run 0 "--version" "$SDW" --version
+version=$(sed -n 's/^#define SDW_VERSION "\(.*\)"/\1/p' "$SDW_SOURCE_DIR/include/sdw/sdw.h")
+expect "the version of the header" grep -qx "sdw $version" stdout.txt
+run 0 "--build-info beats every other argument" "$SDW" generate --nonsense --build-info
+expect "release or debug" grep -Eqx "release|debug" stdout.txt
+run 0 "--help" "$SDW" --help
+run 2 "no command" "$SDW"
+for command in bench generate info oracle random-model; do
+    expect "$command in the overview" sh -c "'$SDW' --help | grep -q '^  $command '"
+    run 0 "$command --help" "$SDW" $command --help
+    expect "exit codes in the help of $command" grep -q "^  130 " stdout.txt
+done
+run 0 "the manual" "$SDW" help --manual
+if ! cmp -s stdout.txt "$SDW_SOURCE_DIR/docs/cli.md"; then
+    bad "docs/cli.md is not what 'sdw help --manual' prints; write it anew"
+fi
+# Every request field is an option.
+for field in $(sed -n 's/.*{ [A-Z]*(\([a-z_]*\)[,)].*/\1/p' "$SDW_SOURCE_DIR/src/engine/fields.c" | tr _ -); do
+    expect "--$field in the manual" grep -Eq -- "\`(-[a-z], )?--(\[no-\])?$field[ \`]" stdout.txt
+done
+
+run 0 "info" "$SDW" info model --plan 128x64
+for word in "family *sd15" "unet" "vae" "text_encoder" "F16" "memory for 128x64" "in all"; do
+    expect "info tells $word" grep -q "$word" stdout.txt
+done
+run 0 "info of the demo model" "$SDW" info
+
+run 0 "bench" "$SDW" bench --model model --width 64 --height 64 --steps 2 --json
+for word in '"peak_gflops":[0-9]' '"name":"text"' '"name":"step","seconds":[0-9]' '"name":"vae_decode"' '"ratio":[0-9]'; do
+    expect "bench --json has $word" grep -q "$word" stdout.txt
+done
+cp stdout.txt before.json
+run 0 "bench as a table" "$SDW" bench --model model --width 64 --height 64 --steps 2 --ops --compare before.json
+expect "slowest operations" grep -q "% of peak" stdout.txt
+
+run 0 "oracle of one part" "$SDW" random-model --help
+finish
