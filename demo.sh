@@ -21,7 +21,7 @@ draw() {
     echo "demo: $2"
     shift 2
     begun=$(seconds)
-    build/sdw generate "$@" --seed 7 --force -o "$file"
+    build/sdw generate "$@" --guidance 4 --seed 7 --force -o "$file"
     drawn="$drawn
   $file  $(echo "$(seconds) $begun" | awk '{ printf "%.1f s", $1 - $2 }')"
 }
@@ -29,7 +29,7 @@ draw() {
 drawn=
 draw text.png "text to image: \"$prompt\"" --prompt "$prompt" --steps 20
 draw from-photo.png "image to image: a photograph of a cat, redrawn" \
-    --prompt "a 3d cat face on an orange background" --init-image demo/photos/chelsea.jpg --strength 0.6 --steps 20
+    --prompt "a 3d cat face on an orange background" --init-image demo/photos/chelsea.jpg --width 256 --height 256 --resize crop --strength 0.6 --steps 20
 draw inpainted.png "inpainting: the cup in a photograph becomes something else" \
     --prompt "a 3d red heart on a brown background" --init-image demo/photos/coffee.jpg \
     --mask demo/photos/coffee-mask.png --strength 1 --steps 20
@@ -39,7 +39,7 @@ cat <<END
 Pictures and the time each took:$drawn
 
 Try next:
-  build/sdw generate --prompt "a flat smiling face on a purple background" --seed 1 -o smile.png
-  build/sdw generate --prompt "a 3d tiger on a green background" --count 4 --steps 30
+  build/sdw generate --prompt "a flat smiling face on a purple background" --guidance 4 --seed 1 -o smile.png
+  build/sdw generate --prompt "a 3d tiger on a green background" --guidance 4 --count 4 --steps 30
   build/sdw generate --from $out/text.png --seed 8 -o again.png
 END
