@@ -1,0 +1,377 @@
+/* check.c - see check.h. Tolerances: a sum of n terms in f32 may be off by (n + 1) eps times the sum of the terms' sizes, in
+ * whatever order it is taken; functions by some eps of the result. */
+#include "check.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/half.h"
+
+enum { FLOATS = 1 << 16, GUARD = 64 };
+
+static const double eps = FLT_EPSILON / 2;
+static char message[256];
+static float in_a[FLOATS + GUARD], in_b[FLOATS + GUARD], out[FLOATS + GUARD], want[FLOATS + GUARD];
+
+static const char *wrong(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return message;
+}
+
+/* n values beginning at p (not aligned), NaN behind them. */
+static float *fill(float *p, size_t n, uint32_t seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        p[1 + i] = ((float)(seed >> 8) / 8388608.0f - 1.0f) * 2;
+    }
+    for (size_t i = 0; i < GUARD - 1; i++) p[1 + n + i] = NAN;
+    return p + 1;
+}
+
+/* An output area: every cell holds a known word, so that cells not to be written can be told. */
+static float *guarded(size_t n)
+{
+    for (size_t i = 0; i < n + GUARD; i++) out[i] = want[i] = 12345.0f + (float)(i % 7);
+    return out + 1;
+}
+
+/* Compares out with want (both from index 0 on, as guarded() gave them) over n cells and the guards; relative to size[]. */
+static int differs(size_t n, double relative, double absolute)
+{
+    for (size_t i = 0; i < n + GUARD; i++) {
+        if (isnan(out[i]) && isnan(want[i])) continue;
+        if (out[i] == want[i]) continue;
+        if (!(fabs((double)out[i] - want[i]) <= relative * fabs((double)want[i]) + absolute)) return (int)i;
+    }
+    return -1;
+}
+
+/* ---- products ---- */
+
+static const char *check_tile(sdw_cpu_tile_fn *fn, const char *name, int rows, int width, const sdw_cpu_runs *runs, bool add)
+{
+    int steps = 0, reach = 0;
+    for (int i = 0; i < runs->count; i++) {
+        steps += runs->length[i];
+        int end = runs->offset[i] + (rows - 1) * SDW_CPU_SEGMENT + runs->length[i];
+        if (end > reach) reach = end;
+    }
+    const float *a = fill(in_a, (size_t)reach, 1), *b = fill(in_b, (size_t)(steps * width), 2);
+    float *c = guarded((size_t)(rows * width));
+    fn(a, b, c, runs, add);
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < width; j++) {
+            double sum = add ? want[1 + r * width + j] : 0, size = fabs(sum);
+            const float *panel = b + j;
+            for (int i = 0; i < runs->count; i++)
+                for (int s = 0; s < runs->length[i]; s++, panel += width) {
+                    double term = (double)a[runs->offset[i] + r * SDW_CPU_SEGMENT + s] * *panel;
+                    sum += term;
+                    size += fabs(term);
+                }
+            float *got = &out[1 + r * width + j];
+            if (!(fabs(*got - sum) <= (steps + 2) * eps * size)) return wrong("%s: %d rows, %d steps, row %d column %d", name, rows, steps, r, j);
+            want[1 + r * width + j] = *got;
+        }
+    return differs((size_t)(rows * width), 0, 0) < 0 ? NULL : wrong("%s: %d rows write outside their tile", name, rows);
+}
+
+static const char *check_tiles(const sdw_cpu_kernels *k)
+{
+    static const sdw_cpu_runs lists[] = {
+        { 1, { 0 }, { 1 } },
+        { 2, { 0, 32 }, { 32, 7 } },
+        { 9, { 0, 32, 64, 640, 672, 704, 1280, 1312, 1344 }, { 32, 32, 32, 32, 32, 32, 32, 32, 32 } },
+        { 0, { 0 }, { 0 } },
+    };
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+        for (int rows = 1; rows <= k->mr; rows++)
+            for (int add = 0; add < 2; add++) {
+                const char *w = check_tile(k->tile[rows], "tile", rows, k->nr, &lists[l], add);
+                if (!w) w = check_tile(k->tile_half[rows], "half tile", rows, k->nr / 2, &lists[l], add);
+                if (w) return w;
+            }
+    return NULL;
+}
+
+static const char *check_outer(const sdw_cpu_kernels *k)
+{
+    static const int counts[] = { 0, 1, 40, 77, 161 };
+    for (size_t l = 0; l < sizeof counts / sizeof *counts; l++)
+        for (int rows = 1; rows <= k->mr; rows++)
+            for (int scaled = 0; scaled < 2; scaled++) {
+                int steps = counts[l], nr = k->nr, lda = rows + 3;
+                const float *a = fill(in_a, (size_t)(steps * lda), 3), *b = fill(in_b, (size_t)(steps * nr), 4);
+                float alpha[SDW_CPU_COLUMNS_MAX], *c = guarded((size_t)(rows * nr));
+                for (int j = 0; j < nr; j++) alpha[j] = (float)j / 64;
+                k->outer[rows](a, lda, b, steps, c, scaled ? alpha : NULL);
+                for (int r = 0; r < rows; r++)
+                    for (int j = 0; j < nr; j++) {
+                        double sum = scaled ? (double)want[1 + r * nr + j] * alpha[j] : 0, size = fabs(sum);
+                        for (int s = 0; s < steps; s++) {
+                            sum += (double)a[s * lda + r] * b[s * nr + j];
+                            size += fabs((double)a[s * lda + r] * b[s * nr + j]);
+                        }
+                        if (!(fabs(out[1 + r * nr + j] - sum) <= (steps + 2) * eps * size)) return wrong("outer: %d rows, %d steps, row %d column %d", rows, steps, r, j);
+                        want[1 + r * nr + j] = out[1 + r * nr + j];
+                    }
+                if (differs((size_t)(rows * nr), 0, 0) >= 0) return wrong("outer: %d rows write outside their tile", rows);
+            }
+    return NULL;
+}
+
+static const char *check_softmax(const sdw_cpu_kernels *k)
+{
+    static const int counts[] = { 1, 2, 3, 5, 77, 224 };
+    for (size_t l = 0; l < sizeof counts / sizeof *counts; l++)
+        for (int later = 0; later < 2; later++) {
+            int keys = counts[l], nr = k->nr;
+            float top[SDW_CPU_COLUMNS_MAX], sum[SDW_CPU_COLUMNS_MAX], alpha[SDW_CPU_COLUMNS_MAX], *s = guarded((size_t)(keys * nr));
+            const float *x = fill(in_a, (size_t)(keys * nr), 5);
+            memcpy(s, x, (size_t)(keys * nr) * sizeof *s);
+            for (int i = 0; i < keys && i < 9; i += 2) s[i * nr + 1] = -INFINITY; /* masked keys */
+            if (keys > 2) s[2 * nr] = 90 * k->score_scale;                        /* one key takes all */
+            memcpy(in_b, s, (size_t)(keys * nr) * sizeof *s);
+            for (int j = 0; j < nr; j++) {
+                top[j] = later ? 1.5f : -INFINITY;
+                sum[j] = later ? 3 : 0;
+            }
+            k->softmax(s, keys, top, sum, alpha);
+            for (int j = 0; j < nr; j++) {
+                double before = later ? 1.5 : -INFINITY, m = before, total = 0;
+                if (!later && keys == 1 && j == 1) { /* nothing but masked keys: never asked for */
+                    want[1 + j] = out[1 + j];
+                    continue;
+                }
+                for (int i = 0; i < keys; i++) m = fmax(m, in_b[i * nr + j]);
+                for (int i = 0; i < keys; i++) {
+                    double p = exp(((double)in_b[i * nr + j] - m) / k->score_scale);
+                    total += p;
+                    want[1 + i * nr + j] = (float)p;
+                }
+                double a = exp((before - m) / k->score_scale);
+                if (!(fabs(alpha[j] - a) <= 40 * eps * a + 1e-38)) return wrong("softmax: alpha of column %d, %d keys", j, keys);
+                if (!(fabs(sum[j] - ((later ? 3 : 0) * a + total)) <= (keys + 40) * eps * (3 + total))) return wrong("softmax: sum of column %d, %d keys", j, keys);
+                if (top[j] != (float)m) return wrong("softmax: top of column %d, %d keys", j, keys);
+            }
+            int at = differs((size_t)(keys * nr), 40 * eps, 1e-38);
+            if (at >= 0) return wrong("softmax: cell %d of %d keys", at - 1, keys);
+        }
+    return NULL;
+}
+
+/* ---- rows in and out ---- */
+
+static const int lengths[] = { 1, 2, 7, 8, 9, 15, 16, 17, 31, 32 };
+enum { LENGTHS = sizeof lengths / sizeof *lengths };
+
+static const char *check_gather(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    static const int32_t index[] = { -1, 0, 2, 2, 1, -1, 4 };
+    for (int l = 0; l < LENGTHS; l++)
+        for (int mode = 0; mode < 6; mode++) {
+            int n = lengths[l];
+            const float *x = fill(in_a, (size_t)(6 * 41 + n), 6), *coeffs = fill(in_b, 64, 7);
+            float *dst = guarded(7 * SDW_CPU_SEGMENT);
+            sdw_cpu_gather g = { .src = x, .stride = 41, .index = mode % 2 ? index : NULL, .rows = 7, .length = n };
+            if (mode >= 2) g.scale = coeffs, g.shift = coeffs + n;
+            if (mode >= 4) g.act = SDW_ACT_SILU;
+            if (mode >= 2 && n + n < 64) in_b[1 + 2 * n] = NAN;
+            k->gather(dst, &g);
+            scalar->gather(want + 1, &g);
+            if (differs(7 * SDW_CPU_SEGMENT, 60 * eps, 8 * eps) >= 0) return wrong("gather: length %d, mode %d", n, mode);
+        }
+    return NULL;
+}
+
+static const char *check_finish(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    for (int columns = 1; columns <= k->nr; columns++)
+        for (int mode = 0; mode < 12; mode++) {
+            int rows = mode % 3 == 0 ? k->mr : mode % 3;
+            const float *c = fill(in_a, (size_t)(rows * k->nr), 8), *more = fill(in_b, 3000, 9);
+            float *to = guarded(3000);
+            sdw_cpu_finish f = { .c = c, .width = k->nr, .rows = rows, .columns = columns, .out = to, .out_stride = 40,
+                                 .act = (sdw_act)(mode % 5) };
+            if (mode & 1) f.bias = more;
+            if (mode & 2) f.lane = more + 100;
+            if (mode & 4) f.residual = more + 200, f.residual_stride = 37;
+            if (mode & 8) f.residual = to, f.residual_stride = 40;
+            k->finish(&f);
+            f.out = want + 1;
+            if (mode & 8) f.residual = want + 1;
+            scalar->finish(&f);
+            if (differs(3000, 60 * eps, 60 * eps) >= 0) return wrong("finish: %d columns, mode %d", columns, mode);
+            if (columns > k->nr / 2) continue;
+            to = guarded(3000);
+            f.residual = NULL;
+            f.out = to;
+            k->finish_glu(&f);
+            f.out = want + 1;
+            scalar->finish_glu(&f);
+            if (differs(3000, 80 * eps, 80 * eps) >= 0) return wrong("finish_glu: %d columns, mode %d", columns, mode);
+        }
+    return NULL;
+}
+
+static const char *check_transpose(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    static const int sides[] = { 1, 3, 8, 14, 16, 17, 40, 77 };
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j < 8; j++) {
+            int rows = sides[i], columns = sides[j];
+            const float *x = fill(in_a, (size_t)((rows - 1) * 83 + columns), 10);
+            float *dst = guarded((size_t)(columns * 80));
+            k->transpose(dst, 80, x, 83, rows, columns, 0.37f);
+            scalar->transpose(want + 1, 80, x, 83, rows, columns, 0.37f);
+            if (differs((size_t)(columns * 80), 0, 0) >= 0) return wrong("transpose: %d x %d", rows, columns);
+        }
+    return NULL;
+}
+
+/* ---- weights ---- */
+
+static const char *check_panels(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    static const int steps[] = { 1, 2, 9, 31, 36, 288 };
+    int32_t row[288];
+    for (size_t l = 0; l < sizeof steps / sizeof *steps; l++)
+        for (int half = 0; half < 2; half++)
+            for (int rows = 1; rows <= k->nr >> half; rows++) {
+                int n = steps[l], width = k->nr >> half;
+                for (int i = 0; i < n; i++) row[i] = n - 1 - i;
+                const char *x = (const char *)fill(in_a, (size_t)(rows * 300), 11) + 1; /* odd address */
+                float *dst = guarded((size_t)(n * width));
+                k->panel16(dst, width, row, x, 300, rows, n);
+                scalar->panel16(want + 1, width, row, x, 300, rows, n);
+                if (memcmp(out, want, sizeof *out * (size_t)(n * width + GUARD))) return wrong("panel16: %d rows, %d steps, width %d", rows, n, width);
+                dst = guarded((size_t)(n * width));
+                k->panel32(dst, width, row, x, 300, rows, n);
+                scalar->panel32(want + 1, width, row, x, 300, rows, n);
+                if (memcmp(out, want, sizeof *out * (size_t)(n * width + GUARD))) return wrong("panel32: %d rows, %d steps, width %d", rows, n, width);
+            }
+    return NULL;
+}
+
+/* Every 16-bit pattern, and every length up to a few vectors. */
+static const char *check_widen(sdw_cpu_widen_fn *got, sdw_cpu_widen_fn *scalar, const char *name)
+{
+    static uint16_t x[1 << 15];
+    for (int part = 0; part < 2; part++) {
+        for (int i = 0; i < 1 << 15; i++) x[i] = (uint16_t)(i + part * (1 << 15));
+        float *dst = guarded(1 << 15);
+        got(dst, x, 1 << 15);
+        scalar(want + 1, x, 1 << 15);
+        if (differs(1 << 15, 0, 0) >= 0) return wrong("%s: some pattern", name);
+    }
+    for (size_t n = 0; n < 70; n++) {
+        float *dst = guarded(n);
+        got(dst, x + 1, n);
+        scalar(want + 1, x + 1, n);
+        if (differs(n, 0, 0) >= 0) return wrong("%s: length %zu", name, n);
+    }
+    return NULL;
+}
+
+/* ---- norms and elements ---- */
+
+static const char *check_moments(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    static const int widths[] = { 1, 5, 8, 13, 16, 33, 320 };
+    for (size_t l = 0; l < sizeof widths / sizeof *widths; l++)
+        for (int rows = 0; rows < 20; rows++) {
+            int c = widths[l];
+            double got[2][324], expect[2][324];
+            const float *x = fill(in_a, (size_t)(rows * 330 + c), 12);
+            for (int i = 0; i < 324; i++) got[0][i] = got[1][i] = expect[0][i] = expect[1][i] = i;
+            k->moments(x, 330, rows, c, got[0], got[1]);
+            scalar->moments(x, 330, rows, c, expect[0], expect[1]);
+            for (int i = 0; i < 324; i++)
+                for (int j = 0; j < 2; j++)
+                    if (!(fabs(got[j][i] - expect[j][i]) <= 1e-13 * (fabs(expect[j][i]) + 40))) return wrong("moments: %d rows of %d, channel %d", rows, c, i);
+        }
+    return NULL;
+}
+
+static const char *check_norm_row(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    static const int widths[] = { 1, 2, 8, 15, 17, 320, 1279 };
+    for (size_t l = 0; l < sizeof widths / sizeof *widths; l++)
+        for (int affine = 0; affine < 2; affine++) {
+            int n = widths[l];
+            const float *x = fill(in_a, (size_t)n, 13), *more = fill(in_b, (size_t)(2 * n), 14);
+            float *dst = guarded((size_t)n);
+            k->norm_row(dst, x, n, affine ? more : NULL, affine ? more + n : NULL, 1e-5f);
+            scalar->norm_row(want + 1, x, n, affine ? more : NULL, affine ? more + n : NULL, 1e-5f);
+            if (differs((size_t)n, 40 * eps, 60 * eps) >= 0) return wrong("norm_row: %d values", n);
+        }
+    return NULL;
+}
+
+/* Values up to a million, with NaN: not finite in, NaN out. What lies below 1e-30 may be anything below it: sigmoids end near
+ * 1e-37. */
+static const char *check_act(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    for (int act = SDW_ACT_NONE; act <= SDW_ACT_QUICK_GELU; act++) {
+        size_t n = 0;
+        for (double v = 1e-42; v < 1e6; v *= 1.07) {
+            in_a[1 + n++] = (float)v;
+            in_a[1 + n++] = (float)-v;
+        }
+        in_a[1 + n++] = 0;
+        in_a[1 + n++] = NAN;
+        float *dst = guarded(n);
+        k->act(dst, in_a + 1, n, (sdw_act)act);
+        scalar->act(want + 1, in_a + 1, n, (sdw_act)act);
+        int at = differs(n, 80 * eps, 1e-30);
+        if (at >= 0) return wrong("act %d: %g gives %g, want %g", act, (double)in_a[at], (double)out[at], (double)want[at]);
+        for (size_t length = 0; length < 40; length++) {
+            const float *x = fill(in_a, length, 15);
+            dst = guarded(length);
+            k->act(dst, x, length, (sdw_act)act);
+            scalar->act(want + 1, x, length, (sdw_act)act);
+            if (differs(length, 80 * eps, 1e-30) >= 0) return wrong("act %d: length %zu", act, length);
+        }
+    }
+    return NULL;
+}
+
+static const char *check_add(const sdw_cpu_kernels *k)
+{
+    for (size_t n = 0; n < 70; n++) {
+        const float *a = fill(in_a, n, 16), *b = fill(in_b, n, 17);
+        float *dst = guarded(n);
+        k->add(dst, a, b, n);
+        for (size_t i = 0; i < n; i++) want[1 + i] = a[i] + b[i];
+        if (differs(n, 0, 0) >= 0) return wrong("add: length %zu", n);
+    }
+    return NULL;
+}
+
+const char *check_kernels(const sdw_cpu_kernels *k)
+{
+    sdw_cpu_kernels scalar;
+    sdw_cpu_kernels_init(&scalar, 0);
+    const char *w = check_tiles(k);
+    if (!w) w = check_outer(k);
+    if (!w) w = check_softmax(k);
+    if (!w) w = check_gather(k, &scalar);
+    if (!w) w = check_finish(k, &scalar);
+    if (!w) w = check_transpose(k, &scalar);
+    if (!w) w = check_panels(k, &scalar);
+    if (!w) w = check_widen(k->widen_f16, scalar.widen_f16, "widen_f16");
+    if (!w) w = check_widen(k->widen_bf16, scalar.widen_bf16, "widen_bf16");
+    if (!w) w = check_moments(k, &scalar);
+    if (!w) w = check_norm_row(k, &scalar);
+    if (!w) w = check_act(k, &scalar);
+    if (!w) w = check_add(k);
+    return w;
+}
