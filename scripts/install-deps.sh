@@ -39,10 +39,10 @@ packages_of() {
     case $1 in
     build)
         echo "ca-certificates make cmake ninja-build ccache pkgconf gcc libc6-dev xz-utils libssl-dev libpng-dev" \
-            "libturbojpeg0-dev libwebp-dev libutf8proc-dev libyyjson-dev libcurl4-openssl-dev"
+            "libturbojpeg0-dev libwebp-dev libutf8proc-dev libyyjson-dev libcurl4-openssl-dev libmicrohttpd-dev"
         ;;
     test) echo "libcmocka-dev g++ $clang" ;;
-    node) echo "npm" ;; # only to fetch the Node that is used (scripts/node.sh)
+    node) ;; # the web page's tools come with the page
     esac
 }
 
@@ -52,7 +52,7 @@ check_by_hand() {
     for program in cmake ninja cc pkg-config xz; do
         command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
     done
-    modules="yyjson libcrypto libcurl libpng libturbojpeg libwebp libutf8proc"
+    modules="yyjson libcrypto libcurl libmicrohttpd libpng libturbojpeg libwebp libutf8proc"
     case $groups in *test*) modules="$modules cmocka" ;; esac
     for module in $modules; do
         pkg-config --exists "$module" 2>/dev/null || missing="$missing $module"

@@ -91,7 +91,7 @@ check_flags() {
 check_headers() {
     cc=${CC:-cc}
     # shellcheck disable=SC2046 # flags are words
-    set -- $(pkg-config --cflags yyjson libpng libturbojpeg libwebp libutf8proc libcrypto libcurl) -Iinclude -Isrc \
+    set -- $(pkg-config --cflags yyjson libpng libturbojpeg libwebp libutf8proc libcrypto libcurl libmicrohttpd) -Iinclude -Isrc \
         ${build:+-I"$build/generated"} -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Werror
     for header in $(sources | grep '\.h$'); do
         isa=

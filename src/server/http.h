@@ -25,6 +25,8 @@ typedef struct sdw_http_request {
     const char *content_type;    /* "" if absent */
     const char *request_id;      /* the client's if well formed, else ours */
     bool peer_is_loopback;
+    const char *peer;            /* address as text, without port */
+    const struct sdw_route *route;
     void *impl;                  /* the listener's */
 } sdw_http_request;
 
@@ -33,9 +35,14 @@ const char *sdw_http_header(const sdw_http_request *r, const char *name);
 /* Decoded query argument; NULL if absent, "" if without a value. */
 const char *sdw_http_query(const sdw_http_request *r, const char *name);
 
+/* What one pull should about append: a reader that stalls holds no more than this. */
+#define SDW_HTTP_SLICE ((size_t)16 << 10)
+
 /* Server-sent events. Loop thread; neither may block. */
 typedef struct sdw_http_stream {
-    /* Appends the bytes that are ready, whole events only; *ret_end: nothing follows them. */
+    /* Appends what is ready, and stops at about SDW_HTTP_SLICE bytes: it is called again at once when those are sent. A
+     * large event may be cut over several calls, if each of them has its next part ready; a call that appends
+     * nothing means that no event is ready (a comment may be sent then). *ret_end: nothing follows. */
     sdw_status (*pull)(void *ctx, sdw_buf *out, bool *ret_end);
     void (*close)(void *ctx, bool client_gone); /* exactly once; frees ctx */
     void *ctx;
@@ -67,20 +74,30 @@ typedef struct sdw_http_response {
 /* Copies name and value; a value with control bytes is refused (INTERNAL). */
 sdw_status sdw_http_add_header(sdw_http_response *r, const char *name, const char *value, sdw_error *err);
 
+/* The one place that knows each face's error body (http-apis 1.9); replaces what ret holds. code: the native word such as
+ * "INVALID_REQUEST"; the other faces translate it. Defined for guards and handlers alike. */
+typedef enum sdw_face { SDW_FACE_NATIVE, SDW_FACE_OPENAI, SDW_FACE_SDAPI, SDW_FACE_OPS } sdw_face;
+void sdw_http_error(sdw_http_response *ret, sdw_face face, int status, const char *code, const char *message);
+/* The same from a status of the library: INVALID 400 INVALID_REQUEST, NOT_FOUND 404, BUSY 429 QUEUE_FULL with Retry-After,
+ * CANCELLED 503 SHUTTING_DOWN, IO 503 STORAGE_FULL, ... (worker-protocol 4.1). */
+void sdw_http_fail(sdw_http_response *ret, sdw_face face, const sdw_error *err);
+/* Frees what ret holds and makes it empty; streams and waiting answers are closed as if the client had left. */
+void sdw_http_response_finish(sdw_http_response *ret);
+
+#define SDW_HTTP_SMALL_BODY ((size_t)64 << 10)
+
 typedef enum sdw_route_flag {
     SDW_ROUTE_OPEN = 1,          /* no key needed */
     SDW_ROUTE_DESK = 2,          /* the handler may read or write files or decode pictures: it runs on a desk thread */
     SDW_ROUTE_HEALTH = 4,        /* answers in the last reserved places */
-    SDW_ROUTE_TOKEN_QUERY = 8    /* ?token= is a key too (GET streams) */
+    SDW_ROUTE_TOKEN_QUERY = 8,   /* ?token= is a key too (GET streams) */
+    SDW_ROUTE_SMALL_BODY = 16    /* a body of at most SDW_HTTP_SMALL_BODY; so it is for all methods but POST, PUT and PATCH */
 } sdw_route_flag;
-
-/* Which error shape the guards use for this route's 401, 403, 413 ... */
-typedef enum sdw_face { SDW_FACE_NATIVE, SDW_FACE_OPENAI, SDW_FACE_SDAPI, SDW_FACE_OPS } sdw_face;
 
 typedef struct sdw_route {
     const char *method;          /* "GET", "POST", "DELETE" */
     const char *path;            /* "/v1/jobs/{id}/stream"; a last "*" matches the rest, slashes too */
-    sdw_face face;
+    sdw_face face;               /* which error shape the guards use for its 401, 403, 413 ... */
     int flags;
     void (*handle)(const sdw_http_request *r, sdw_http_response *ret);
     const char *id, *summary;    /* operationId and one sentence, for /openapi.json and docs/api.md */
