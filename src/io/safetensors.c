@@ -7,6 +7,7 @@
 
 #include "core/limits.h"
 #include "core/mem.h"
+#include "io/lfs_pointer.h"
 
 #define LENGTH_BYTES 8
 /* Tensor rows nest three levels: header, row, shape. */
@@ -20,7 +21,7 @@ static const struct {
     const char *what;
 } foreign[] = {
 #define MAGIC(text) text, sizeof text - 1
-    { MAGIC("version https://git-lfs"), SDW_FORMAT,
+    { MAGIC(SDW_LFS_POINTER_MAGIC), SDW_FORMAT,
       "is a Git LFS pointer, not the weights themselves; fetch them with: git lfs pull" },
     { MAGIC("PK\003\004"), SDW_UNSUPPORTED,
       "is a PyTorch pickle (.ckpt, .bin, .pt), which may run code when loaded; convert it to .safetensors" },

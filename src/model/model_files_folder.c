@@ -216,11 +216,12 @@ sdw_status sdw_model_folder_read(sdw_model_files_impl *m, const char *folder, sd
     return s;
 }
 
-static sdw_status open_part(sdw_model_files_impl *m, int i, const char *folder, const char *variant, sdw_error *err)
+static sdw_status open_part(sdw_model_files_impl *m, int i, const char *folder, const char *variant, sdw_warnings *warnings,
+                            sdw_error *err)
 {
     sdw_part_files *part = &m->pub.part[i];
     char *path = NULL;
-    sdw_status s = sdw_model_weights_path(folder, part->name, variant, &path, err);
+    sdw_status s = sdw_model_weights_path(folder, part->name, variant, &path, warnings, err);
     if (s == SDW_OK) s = sdw_checkpoint_open(path, &m->base[i], err);
     sdw_free(path);
     if (s != SDW_OK) return s;
@@ -232,10 +233,11 @@ static sdw_status open_part(sdw_model_files_impl *m, int i, const char *folder, 
     }
 }
 
-sdw_status sdw_model_folder_open_weights(sdw_model_files_impl *m, const char *folder, const char *variant, sdw_error *err)
+sdw_status sdw_model_folder_open_weights(sdw_model_files_impl *m, const char *folder, const char *variant, sdw_warnings *warnings,
+                                         sdw_error *err)
 {
     sdw_status s = SDW_OK;
     for (int i = 0; s == SDW_OK && i < SDW_PART_COUNT; i++)
-        if (m->pub.part[i].present) s = open_part(m, i, folder, variant, err);
+        if (m->pub.part[i].present) s = open_part(m, i, folder, variant, warnings, err);
     return s;
 }

@@ -20,8 +20,11 @@ char *sdw_model_path_join(const char *folder, const char *part, const char *name
  * family. Opens no weights. */
 sdw_status sdw_model_folder_read(sdw_model_files_impl *m, const char *folder, sdw_warnings *warnings, sdw_error *err);
 /* Opens the weights of the parts that are present. */
-sdw_status sdw_model_folder_open_weights(sdw_model_files_impl *m, const char *folder, const char *variant, sdw_error *err);
-/* Path of a part's weights (plain, sharded, fp16, or the variant insisted on); *ret: sdw_free. */
-sdw_status sdw_model_weights_path(const char *folder, const char *part, const char *variant, char **ret, sdw_error *err);
+sdw_status sdw_model_folder_open_weights(sdw_model_files_impl *m, const char *folder, const char *variant, sdw_warnings *warnings,
+                                         sdw_error *err);
+/* Path of a part's weights (plain, sharded, fp16, or the variant insisted on); *ret: sdw_free. Passes over Git LFS
+ * pointers, with a warning, where something else is there. */
+sdw_status sdw_model_weights_path(const char *folder, const char *part, const char *variant, char **ret, sdw_warnings *warnings,
+                                  sdw_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "core/mem.h"
+#include "io/lfs_pointer.h"
 #include "model/model_files_impl.h"
 
 #define VARIANT_MAX 32
@@ -84,16 +85,37 @@ static sdw_status nothing_found(const char *folder, const char *part, const char
     return SDW_UNSUPPORTED;
 }
 
-sdw_status sdw_model_weights_path(const char *folder, const char *part, const char *variant, char **ret, sdw_error *err)
+/* A pointer stands for a file that is not here: the next candidate is better. Where all are pointers it is the first of
+ * them, which opening refuses by name. */
+static sdw_status first_fetched(const char *folder, const char *part, const char *stem, char **ret_path, sdw_warnings *warnings,
+                                sdw_error *err)
 {
     static const char *const preferred[] = { "", "fp16" };
+    char *path = NULL, *pointer = NULL;
+    sdw_status s = SDW_OK;
+    for (size_t i = 0; s == SDW_OK && !path && i < sizeof preferred / sizeof preferred[0]; i++) {
+        s = probe_variant(folder, part, stem, preferred[i], &path, err);
+        if (!path || !sdw_is_lfs_pointer(path)) continue;
+        if (pointer) sdw_free(path);
+        else pointer = path;
+        path = NULL;
+    }
+    if (path && pointer) sdw_warn(warnings, "%s: is a Git LFS pointer, not the weights; %s is used in its place", pointer, path);
+    *ret_path = path ? path : pointer;
+    if (path) sdw_free(pointer);
+    return s;
+}
+
+sdw_status sdw_model_weights_path(const char *folder, const char *part, const char *variant, char **ret, sdw_warnings *warnings,
+                                  sdw_error *err)
+{
     const char *stem = strncmp(part, "text_encoder", 12) == 0 ? "model" : "diffusion_pytorch_model";
     char *path = NULL;
     sdw_status s = variant ? check_variant(variant, err) : SDW_OK;
     if (s == SDW_OK && variant) s = probe_variant(folder, part, stem, variant, &path, err);
-    for (size_t i = 0; s == SDW_OK && !variant && !path && i < sizeof preferred / sizeof preferred[0]; i++)
-        s = probe_variant(folder, part, stem, preferred[i], &path, err);
+    if (s == SDW_OK && !variant) s = first_fetched(folder, part, stem, &path, warnings, err);
     if (s == SDW_OK && !path) s = nothing_found(folder, part, stem, variant, err);
     if (s == SDW_OK) *ret = path;
+    else sdw_free(path);
     return s;
 }

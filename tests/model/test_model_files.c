@@ -187,6 +187,30 @@ static void pickles_and_pointers_are_refused_with_advice(void **state)
     refuse("m", NULL, SDW_FORMAT, "m/unet/diffusion_pytorch_model.safetensors: is a Git LFS pointer");
 }
 
+#define POINTER "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"
+
+static void a_pointer_gives_way_to_what_was_fetched(void **state)
+{
+    (void)state;
+    const sdw_model_files_options fp16 = { .variant = "fp16" };
+    sdw_warnings warnings = { 0 };
+    put("m/unet/diffusion_pytorch_model.safetensors", POINTER);
+    put_tensor("m/unet/diffusion_pytorch_model.fp16.safetensors", "conv_in.bias", 16);
+    sdw_model_files *m = open_model("m", NULL, &warnings);
+    assert_true(value_of(m, SDW_PART_UNET, "conv_in.bias") == 16);
+    sdw_model_files_close(m);
+    assert_int_equal(warnings.count, 1);
+    assert_non_null(strstr(warnings.text[0], "m/unet/diffusion_pytorch_model.safetensors: is a Git LFS pointer"));
+    assert_non_null(strstr(warnings.text[0], "m/unet/diffusion_pytorch_model.fp16.safetensors is used"));
+    sdw_warnings_finish(&warnings);
+    put("m/unet/diffusion_pytorch_model.fp16.safetensors", POINTER); /* both: the plain one is named */
+    refuse("m", NULL, SDW_FORMAT, "m/unet/diffusion_pytorch_model.safetensors: is a Git LFS pointer");
+    put_tensor("m/unet/diffusion_pytorch_model.safetensors", "conv_in.bias", 1); /* what is insisted on is not passed over */
+    put_tensor("m/text_encoder/model.fp16.safetensors", "final_layer_norm.bias", 18);
+    put_tensor("m/vae/diffusion_pytorch_model.fp16.safetensors", "conv_in.bias", 19);
+    refuse("m", &fp16, SDW_FORMAT, "m/unet/diffusion_pytorch_model.fp16.safetensors: is a Git LFS pointer");
+}
+
 static void what_the_index_says_decides(void **state)
 {
     (void)state;
@@ -378,6 +402,7 @@ int main(void)
         IN_FOLDER(a_variant_is_no_path),
         IN_FOLDER(shards_are_found_by_their_index),
         IN_FOLDER(pickles_and_pointers_are_refused_with_advice),
+        IN_FOLDER(a_pointer_gives_way_to_what_was_fetched),
         IN_FOLDER(what_the_index_says_decides),
         IN_FOLDER(a_null_part_is_absent_and_a_missing_one_an_error),
         IN_FOLDER(a_single_file_takes_the_configuration_it_is_given),
