@@ -96,11 +96,8 @@ static sdw_status open_engine(work *w, sdw_error *err)
 /* Draws the seed, which names the file: only now can the names be checked. */
 static sdw_status resolve(work *w, sdw_error *err)
 {
-    sdw_params *p = &w->request.record.params;
-    sdw_status s = sdw_params_resolve(w->engine, p, &w->resolved, err);
+    sdw_status s = sdw_params_resolve(w->engine, &w->request.record.params, &w->resolved, err);
     if (s != SDW_OK) return s;
-    p->seed = w->resolved.seed; /* generating resolves again: the same seed, please */
-    p->has_seed = 1;
     w->output.seed = w->resolved.seed;
     w->output.count = w->resolved.count;
     s = sdw_cli_output_check(&w->output, err);
@@ -128,8 +125,6 @@ static sdw_request_record record_of(const work *w, int i)
 static sdw_status write_pictures(work *w, sdw_error *err)
 {
     const sdw_result *r = w->result;
-    if (r->steps_run == 0)
-        sdw_cli_events_warn(&w->events, "the strength leaves no step to run: the picture was only encoded and decoded");
     for (int i = 0; i < r->count; i++) {
         char path[PATH_MAX];
         sdw_request_record record = record_of(w, i);
@@ -157,7 +152,7 @@ static sdw_status work_through(work *w, sdw_error *err)
     if (w->output.path) s = sdw_cli_output_check(&w->output, err); /* before a model is read */
     if (s == SDW_OK) s = open_engine(w, err);
     if (s == SDW_OK) s = resolve(w, err);
-    if (s == SDW_OK) s = sdw_generate(w->engine, p, on_progress, w, &w->result, err);
+    if (s == SDW_OK) s = sdw_generate(w->engine, &w->resolved, on_progress, w, &w->result, err);
     if (s == SDW_OK && sdw_cli_signal()) s = sdw_fail(err, SDW_CANCELLED, "cancelled");
     sdw_cli_events_end_bar(&w->events);
     return s == SDW_OK ? write_pictures(w, err) : s;

@@ -63,13 +63,13 @@ static void fill_defaults(const sdw_engine *e, const sdw_params *p, sdw_params *
     r->guidance_rescale = real_or(p->guidance_rescale, 0.0);
     r->strength = p->init_image ? real_or(p->strength, default_strength(e, p)) : NAN;
     if (r->guidance <= 1.0) r->negative_prompt = NULL; /* what has no effect is no part of the resolved request */
-    r->mask_blur = real_or(p->mask_blur, 0.0);
+    r->mask_blur = p->mask ? real_or(p->mask_blur, 0.0) : 0.0;
     r->prompt_syntax = p->prompt_syntax ? p->prompt_syntax : "plain";
     r->rng = p->rng ? p->rng : "torch-cpu";
     r->rng_batch = p->rng_batch ? p->rng_batch : "per-picture";
     r->resize = p->resize ? p->resize : "stretch";
     r->truncate = p->truncate > 0;
-    r->invert_mask = p->invert_mask > 0;
+    r->invert_mask = p->mask && p->invert_mask > 0;
     r->inpaint_full_res = p->mask && p->inpaint_full_res > 0;
     r->inpaint_full_res_padding = p->inpaint_full_res_padding < 0 ? 32 : p->inpaint_full_res_padding;
     r->paste_back = p->mask && p->paste_back != 0;
@@ -123,7 +123,7 @@ static sdw_status name_sampler(const sdw_engine *e, sdw_params *r, sdw_error *er
     return SDW_OK;
 }
 
-sdw_status sdw_params_resolve(sdw_engine *e, const sdw_params *p, sdw_params *ret, sdw_error *err)
+sdw_status sdw_engine_resolve(sdw_engine *e, const sdw_params *p, bool tell, sdw_params *ret, sdw_error *err)
 {
     sdw_params r;
     if (!p->prompt) return sdw_fail_field(err, SDW_INVALID, "prompt", "prompt is missing, want a text (it may be empty)");
@@ -135,7 +135,12 @@ sdw_status sdw_params_resolve(sdw_engine *e, const sdw_params *p, sdw_params *re
     if (status == SDW_OK) status = name_sampler(e, &r, err);
     if (status == SDW_OK) status = draw_seed(p, &r, err);
     if (status != SDW_OK) return status;
-    warn_of_unused(e, p, &r);
+    if (tell) warn_of_unused(e, p, &r);
     *ret = r;
     return SDW_OK;
+}
+
+sdw_status sdw_params_resolve(sdw_engine *e, const sdw_params *p, sdw_params *ret, sdw_error *err)
+{
+    return sdw_engine_resolve(e, p, true, ret, err);
 }

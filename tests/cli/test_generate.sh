@@ -51,7 +51,7 @@ run 0 "repeated with another picture" "$SDW" generate --from i2i.png --init-imag
 cp again.png other-name.png
 run 0 "with a mask" "$SDW" generate --model model --prompt x --init-image other.png --mask dog.png --steps 2 --seed 2 -o inpaint.png
 run 0 "no step left" "$SDW" generate --model model --prompt x --init-image other.png --strength 0.1 --steps 2 --seed 2 -o none.png
-expect "it says so" grep -q "leaves no step" stderr.txt
+expect "it says so, once" [ "$(grep -c "^Warning: strength 0.1 leaves none of 2 steps" stderr.txt)" = 1 ]
 expect "0 steps" grep -q "0 steps" stdout.txt
 
 # ---- prompts from files ----
@@ -90,7 +90,7 @@ expect "an error event" grep -q '^{"event":"error","code":"INVALID","field":"sam
 run 0 "--quiet" $gen --prompt x --seed 4 --quiet -o q.png
 [ ! -s stdout.txt ] && [ ! -s stderr.txt ] && ok || bad "--quiet printed something"
 run 0 "a warning" $gen --prompt x --negative-prompt y --guidance 1 --seed 4 -o w.png
-expect "of the negative prompt" grep -q "^Warning: .*negative" stderr.txt
+expect "of the negative prompt, once" [ "$(grep -c "^Warning: .*negative" stderr.txt)" = 1 ]
 run 0 "the demo model" "$SDW" generate --prompt x $small --seed 4 -o demo.png
 expect "which the output says" grep -q "demo model.*model" stdout.txt
 

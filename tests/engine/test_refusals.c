@@ -189,6 +189,31 @@ static void fields_without_effect_are_told(void **state)
     assert_true(tiny_warned(&warnings, "without mask"));
 }
 
+/* A program that wants to show what will run resolves first; the user reads each warning once. */
+static void resolving_before_generating_warns_once(void **state)
+{
+    (void)state;
+    sdw_error err = { 0 };
+    sdw_cost cost;
+    sdw_params p = tiny_params("x"), resolved;
+    p.strength = 0.5;
+    p.negative_prompt = "grey";
+    p.guidance = 1;
+    p.invert_mask = 1;
+    p.mask_blur = 3;
+    assert_int_equal(sdw_estimate(plain, &p, &cost, &err), SDW_OK);
+    assert_int_equal(warnings.count, 0);
+    assert_int_equal(sdw_params_resolve(plain, &p, &resolved, &err), SDW_OK);
+    assert_int_equal(warnings.count, 3);
+    sdw_result *twice = draw(plain, &resolved);
+    assert_int_equal(warnings.count, 0);
+    sdw_result *once = draw(plain, &p);
+    assert_int_equal(warnings.count, 3);
+    assert_true(tiny_same(&once->images[0], &twice->images[0]));
+    sdw_result_free(once);
+    sdw_result_free(twice);
+}
+
 static bool count_call(void *calls, const sdw_progress *p)
 {
     (void)p;
@@ -269,6 +294,7 @@ int main(void)
         TEST(pictures_that_do_not_go_together_are_refused),
         TEST(clip_skip_beyond_the_layers_is_refused),
         TEST(fields_without_effect_are_told),
+        TEST(resolving_before_generating_warns_once),
         TEST(memory_is_refused_before_the_first_step_with_the_number_of_bytes),
         TEST(weights_that_are_not_numbers_end_in_an_error),
         TEST(an_unknown_seed_is_drawn_and_told),
