@@ -110,7 +110,8 @@ typedef struct sdw_field {
 const sdw_field *sdw_fields(size_t *ret_count);
 
 /* What each field becomes for this model: defaults filled in, names canonical, sizes decided; rules between fields
- * checked. Errors carry the field's name. *ret borrows p's strings and the engine's. The seed is drawn here if absent. */
+ * checked. Errors carry the field's name. *ret borrows p's strings and the engine's. The seed is drawn here if absent.
+ * What has no effect is warned of and left out of *ret, so that resolving or generating from *ret warns of nothing. */
 sdw_status sdw_params_resolve(sdw_engine *e, const sdw_params *p, sdw_params *ret, sdw_error *err);
 
 typedef enum sdw_phase { SDW_PHASE_LOAD, SDW_PHASE_TEXT, SDW_PHASE_ENCODE, SDW_PHASE_STEP, SDW_PHASE_DECODE, SDW_PHASE_DONE } sdw_phase;
@@ -138,11 +139,11 @@ typedef struct sdw_result {
 sdw_status sdw_generate(sdw_engine *e, const sdw_params *p, sdw_progress_fn *progress, void *ctx, sdw_result **ret_result, sdw_error *err);
 void sdw_result_free(sdw_result *r); /* accepts NULL */
 
-/* Bytes that this request will need in all, counted without computing anything. */
+/* Bytes that this request will need in all, counted without computing anything. Warns of nothing. */
 typedef struct sdw_cost {
-    uint64_t weights;            /* packed weights, all parts held at once */
-    uint64_t activations;        /* largest pool of any part */
-    uint64_t total;
+    uint64_t weights;            /* packed weights held at the fullest moment */
+    uint64_t activations;        /* intermediate values at that moment */
+    uint64_t total;              /* both, and what is neither: pictures, tables, the program */
     double gflop_text, gflop_step, gflop_vae_decode; /* of one picture; a step counts its guidance passes */
 } sdw_cost;
 sdw_status sdw_estimate(sdw_engine *e, const sdw_params *p, sdw_cost *ret_cost, sdw_error *err);
