@@ -4,9 +4,11 @@ failures=0
 passed=0
 unset SDW_CPU_MAX || true
 
+# What an earlier run left would be refused as existing files.
+case $PWD in */tests/run/*) rm -rf -- * ;; esac
+
 # A tiny model of SD 1.5's layout: model/ in the working folder.
 unpack_model() {
-    rm -rf packed model out
     mkdir packed out
     (cd packed && cmake -E tar xf "$SDW_SOURCE_DIR/tests/golden/weights.tar.xz")
     mv packed/sd15 model
