@@ -43,6 +43,7 @@ static sdw_status cpu_open(const sdw_backend_options *o, sdw_backend **ret, sdw_
     if (!b) return sdw_fail_memory(err, "CPU backend", sizeof *b);
     b->base.api = &sdw_backend_cpu;
     sdw_cpu_kernels_init(&b->k, flags);
+    if (o->plain_sums) b->k.winograd = false;
     sdw_status status = sdw_cpu_pool_create(o->threads, &b->pool, err);
     if (status != SDW_OK) {
         sdw_free(b);

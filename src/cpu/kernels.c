@@ -240,6 +240,7 @@ void sdw_cpu_kernels_init(sdw_cpu_kernels *k, unsigned flags)
         .add = add_values,
         .peak = peak,
     };
+    sdw_cpu_kernels_winograd(k);
     if (flags & SDW_CPU_AVX2) sdw_cpu_kernels_avx2(k);
     if (flags & SDW_CPU_AVX512) sdw_cpu_kernels_avx512(k);
 }

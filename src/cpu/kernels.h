@@ -59,6 +59,18 @@ typedef struct sdw_cpu_gather {
 } sdw_cpu_gather;
 typedef void sdw_cpu_gather_fn(float *dst, const sdw_cpu_gather *g);
 
+/* Winograd's transforms F(4x4,3x3), see kernels_winograd.c: a picture tile of 4 x 4 outputs needs 6 x 6 inputs and becomes 36
+ * products, one for each "point" (row * 6 + column of the transformed tile).
+ * Input: `tiles` tiles side by side, SEGMENT channels: pixel (y, x) of tile t lies at src + y*row_stride + (4*t + x)*SEGMENT; its
+ * point p goes to dst + p*point_stride + t*SEGMENT. */
+typedef void sdw_cpu_winograd_input_fn(float *dst, ptrdiff_t point_stride, const float *src, ptrdiff_t row_stride, int tiles);
+/* Weights: for each i < n the nine taps src[tap*tap_stride + i] become the 36 values dst[p*point_stride + i]. n is a multiple
+ * of nr/2. */
+typedef void sdw_cpu_winograd_weight_fn(float *dst, ptrdiff_t point_stride, const float *src, ptrdiff_t tap_stride, size_t n);
+/* Output: point p of tile t is src[p*point_stride + t*width + j], j < width (nr or nr/2); pixel (y, x) of the tile goes to
+ * dst + y*row_stride + (4*t + x)*width. */
+typedef void sdw_cpu_winograd_output_fn(float *dst, ptrdiff_t row_stride, const float *src, ptrdiff_t point_stride, int tiles, int width);
+
 /* n values of a 16-bit type to f32. */
 typedef void sdw_cpu_widen_fn(float *dst, const uint16_t *src, size_t n);
 
@@ -101,6 +113,10 @@ typedef struct sdw_cpu_kernels {
     sdw_cpu_softmax_fn *softmax;
     sdw_cpu_transpose_fn *transpose;
     sdw_cpu_gather_fn *gather;
+    bool winograd;     /* worth its rounding: not in the reference */
+    sdw_cpu_winograd_input_fn *winograd_input;
+    sdw_cpu_winograd_weight_fn *winograd_weight;
+    sdw_cpu_winograd_output_fn *winograd_output;
     sdw_cpu_widen_fn *widen_f16, *widen_bf16;
     sdw_cpu_finish_fn *finish, *finish_glu;
     sdw_cpu_panel_fn *panel16, *panel32;
@@ -117,7 +133,10 @@ void sdw_cpu_kernels_init(sdw_cpu_kernels *k, unsigned flags);
 /* One per instruction set; each starts from what the narrower one left. They do nothing on other processors. */
 void sdw_cpu_kernels_avx2(sdw_cpu_kernels *k);
 void sdw_cpu_kernels_avx512(sdw_cpu_kernels *k);
-/* Second files of an instruction set, called by the first. */
+/* Further files of an instruction set, called by its first. */
+void sdw_cpu_kernels_winograd(sdw_cpu_kernels *k); /* scalar */
+void sdw_cpu_kernels_avx2_winograd(sdw_cpu_kernels *k);
+void sdw_cpu_kernels_avx512_winograd(sdw_cpu_kernels *k);
 void sdw_cpu_kernels_avx2_rows(sdw_cpu_kernels *k);
 void sdw_cpu_kernels_avx512_rows(sdw_cpu_kernels *k);
 

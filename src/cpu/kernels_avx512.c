@@ -148,6 +148,7 @@ void sdw_cpu_kernels_avx512(sdw_cpu_kernels *k)
     k->softmax = softmax;
     k->peak = peak;
     sdw_cpu_kernels_avx512_rows(k);
+    sdw_cpu_kernels_avx512_winograd(k);
 }
 
 #else

@@ -34,58 +34,42 @@ typedef struct work {
     int packed_w, packed_h; /* of one lane's patch with its border */
 } work;
 
-static int ceil_div(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
-/* First element of part i when n are cut into `parts` nearly equal ones. */
-static int cut(int n, int parts, int i)
-{
-    return (int)((int64_t)n * i / parts);
-}
-
 static int border(int n, const sdw_cpu_shape *s)
 {
     return (n - 1) * s->stride + s->side;
-}
-
-static double imbalance(int tasks, int threads)
-{
-    return (double)(ceil_div(tasks, threads) * threads) / tasks;
 }
 
 /* ---- planning ---- */
 
 static void plan_blocks(const sdw_cpu_kernels *k, sdw_cpu_product *p)
 {
-    int taps = p->shape.side * p->shape.side, segments = ceil_div(p->shape.channels, SDW_CPU_SEGMENT);
+    int taps = p->shape.side * p->shape.side, segments = sdw_cpu_segments(&p->shape);
     int per = k->steps_max / (SDW_CPU_SEGMENT * taps);
     if (per > SDW_CPU_RUNS_MAX / taps) per = SDW_CPU_RUNS_MAX / taps;
     if (per < 1) per = 1;
-    p->blocks = ceil_div(segments, per);
-    p->segments_per_block = ceil_div(segments, p->blocks);
-    p->blocks = ceil_div(segments, p->segments_per_block);
+    p->blocks = sdw_cpu_ceil_div(segments, per);
+    p->segments_per_block = sdw_cpu_ceil_div(segments, p->blocks);
+    p->blocks = sdw_cpu_ceil_div(segments, p->segments_per_block);
 }
 
 static void plan_tasks(const sdw_cpu_kernels *k, int threads, sdw_cpu_product *p)
 {
     const sdw_cpu_shape *s = &p->shape;
-    p->panel_parts = ceil_div(p->panels * k->nr, COLUMNS_AIM);
-    int columns = ceil_div(p->panels, p->panel_parts) * k->nr;
+    p->panel_parts = sdw_cpu_ceil_div(p->panels * k->nr, COLUMNS_AIM);
+    int columns = sdw_cpu_ceil_div(p->panels, p->panel_parts) * k->nr;
     int per_pixel = (p->blocks > 1 ? columns : 0) + p->segments_per_block * SDW_CPU_SEGMENT * (s->side > 1 ? 3 * s->stride * s->stride : 2) / 2;
     int pixels = CACHE_FLOATS / per_pixel;
     if (pixels > PIXELS_MAX) pixels = PIXELS_MAX;
     if (pixels < k->mr) pixels = k->mr;
     int widest = s->h == 1 ? pixels : 96; /* near-square patches have the smallest border */
-    p->x_parts = s->w <= widest ? 1 : ceil_div(s->w, s->h == 1 ? pixels : 64);
-    int w = ceil_div(s->w, p->x_parts), h = pixels / w < 1 ? 1 : pixels / w;
-    p->y_parts = ceil_div(s->h, h);
+    p->x_parts = s->w <= widest ? 1 : sdw_cpu_ceil_div(s->w, s->h == 1 ? pixels : 64);
+    int w = sdw_cpu_ceil_div(s->w, p->x_parts), h = pixels / w < 1 ? 1 : pixels / w;
+    p->y_parts = sdw_cpu_ceil_div(s->h, h);
     int lanes = p->y_parts * p->x_parts == 1 ? pixels / (s->w * s->h) : 1;
-    p->lane_groups = ceil_div(s->lanes, lanes < 1 ? 1 : lanes);
+    p->lane_groups = sdw_cpu_ceil_div(s->lanes, lanes < 1 ? 1 : lanes);
     for (;;) {
         int tasks = p->lane_groups * p->x_parts * p->y_parts * p->panel_parts;
-        if (imbalance(tasks, threads) < 1.06) break;
+        if (sdw_cpu_imbalance(tasks, threads) < 1.06) break;
         if (p->panel_parts * 2 < p->panels) p->panel_parts++;
         else if (p->y_parts < s->h && p->y_parts < 4 * threads) p->y_parts++;
         else if (s->h == 1 && p->x_parts * 2 * k->mr < s->w && p->x_parts < 4 * threads) p->x_parts++;
@@ -98,16 +82,16 @@ void sdw_cpu_product_plan(const sdw_cpu_kernels *k, const sdw_cpu_shape *shape, 
     *p = (sdw_cpu_product){ .shape = *shape, .panels = sdw_cpu_panel_count(k, w), .panel_outputs = sdw_cpu_panel_outputs(k, w) };
     plan_blocks(k, p);
     plan_tasks(k, threads, p);
-    p->patch_w = ceil_div(shape->w, p->x_parts);
-    p->patch_h = ceil_div(shape->h, p->y_parts);
-    p->patch_lanes = ceil_div(shape->lanes, p->lane_groups);
-    p->patch_panels = ceil_div(p->panels, p->panel_parts);
+    p->patch_w = sdw_cpu_ceil_div(shape->w, p->x_parts);
+    p->patch_h = sdw_cpu_ceil_div(shape->h, p->y_parts);
+    p->patch_lanes = sdw_cpu_ceil_div(shape->lanes, p->lane_groups);
+    p->patch_panels = sdw_cpu_ceil_div(p->panels, p->panel_parts);
     size_t packed = (size_t)border(p->patch_w, shape) * (size_t)border(p->patch_h, shape) * (size_t)p->patch_lanes;
     size_t rows = (size_t)p->patch_w * (size_t)p->patch_h * (size_t)p->patch_lanes;
     p->a_floats = packed * SDW_CPU_SEGMENT * (size_t)p->segments_per_block;
     p->b_floats = (size_t)p->segments_per_block * SDW_CPU_SEGMENT * (size_t)(shape->side * shape->side) * (size_t)k->nr;
     p->c_floats = p->blocks > 1 ? rows * (size_t)p->patch_panels * (size_t)k->nr : (size_t)k->mr * (size_t)k->nr;
-    p->tiles = (size_t)ceil_div(p->patch_w, k->mr) * (size_t)p->patch_h * (size_t)p->patch_lanes;
+    p->tiles = (size_t)sdw_cpu_ceil_div(p->patch_w, k->mr) * (size_t)p->patch_h * (size_t)p->patch_lanes;
     size_t columns = (size_t)border(p->patch_w, shape);
     size_t bytes = (p->a_floats + p->b_floats + p->c_floats) * sizeof(float) + p->tiles * sizeof(tile) + columns * sizeof(int32_t);
     p->scratch_bytes = (bytes + 5 * 64 + 4095) / 4096 * 4096;
@@ -115,21 +99,14 @@ void sdw_cpu_product_plan(const sdw_cpu_kernels *k, const sdw_cpu_shape *shape, 
 
 /* ---- one task ---- */
 
-static void *carve(char **at, size_t bytes)
-{
-    void *p = *at;
-    *at += (bytes + 63) / 64 * 64;
-    return p;
-}
-
 static void lay_out(work *k, char *scratch)
 {
     const sdw_cpu_product *p = k->p;
-    k->a = carve(&scratch, p->a_floats * sizeof(float));
-    k->b = carve(&scratch, p->b_floats * sizeof(float));
-    k->c = carve(&scratch, p->c_floats * sizeof(float));
-    k->tile = carve(&scratch, p->tiles * sizeof(tile));
-    k->column = carve(&scratch, (size_t)border(p->patch_w, &p->shape) * sizeof(int32_t));
+    k->a = sdw_cpu_carve(&scratch, p->a_floats * sizeof(float));
+    k->b = sdw_cpu_carve(&scratch, p->b_floats * sizeof(float));
+    k->c = sdw_cpu_carve(&scratch, p->c_floats * sizeof(float));
+    k->tile = sdw_cpu_carve(&scratch, p->tiles * sizeof(tile));
+    k->column = sdw_cpu_carve(&scratch, (size_t)border(p->patch_w, &p->shape) * sizeof(int32_t));
 }
 
 /* Position of border column q in packed order: with stride 2 the even columns come first, then the odd ones, so that the
@@ -144,8 +121,7 @@ static void list_columns(work *k)
 {
     const sdw_cpu_shape *s = &k->p->shape;
     for (int q = 0; q < k->packed_w; q++) {
-        int x = k->x0 * s->stride - s->pad_left + q;
-        k->column[packed_column(k, q)] = x < 0 || x >= s->in_w ? -1 : (int)((int64_t)x * s->src_w / s->in_w);
+        k->column[packed_column(k, q)] = sdw_cpu_source_column(s, k->x0 * s->stride - s->pad_left + q);
     }
 }
 
@@ -153,12 +129,12 @@ static void list_columns(work *k)
 static void list_tiles(work *k)
 {
     const sdw_cpu_shape *s = &k->p->shape;
-    int w = k->x1 - k->x0, per_row = ceil_div(w, k->k->mr);
+    int w = k->x1 - k->x0, per_row = sdw_cpu_ceil_div(w, k->k->mr);
     k->tiles = k->rows = 0;
     for (int lane = k->lane0; lane < k->lane1; lane++)
         for (int y = k->y0; y < k->y1; y++)
             for (int i = 0; i < per_row; i++) {
-                int x = cut(w, per_row, i), next = cut(w, per_row, i + 1);
+                int x = sdw_cpu_cut(w, per_row, i), next = sdw_cpu_cut(w, per_row, i + 1);
                 int row = ((lane - k->lane0) * k->packed_h + (y - k->y0) * s->stride) * k->packed_w + x;
                 k->tile[k->tiles++] = (tile){ .a = row * SDW_CPU_SEGMENT, .rows = next - x, .c = k->rows, .lane = lane,
                                               .out_row = ((int64_t)lane * s->h + y) * s->w + k->x0 + x };
@@ -169,33 +145,6 @@ static void list_tiles(work *k)
 static size_t plane_floats(const work *k)
 {
     return (size_t)(k->lane1 - k->lane0) * (size_t)k->packed_h * (size_t)k->packed_w * SDW_CPU_SEGMENT;
-}
-
-static int segment_length(const work *k, int segment)
-{
-    int rest = k->p->shape.channels - segment * SDW_CPU_SEGMENT;
-    return rest < SDW_CPU_SEGMENT ? rest : SDW_CPU_SEGMENT;
-}
-
-/* Packed columns [first, first + count) of one border row, one segment. */
-static void pack_row(work *k, float *dst, int lane, int y, int first, int count, int segment)
-{
-    const sdw_cpu_shape *s = &k->p->shape;
-    const sdw_cpu_operands *o = k->o;
-    int channel = segment * SDW_CPU_SEGMENT;
-    sdw_cpu_gather g = { .src = o->in, .stride = o->in_stride, .index = k->column + first, .rows = count, .length = segment_length(k, segment) };
-    if (y < 0 || y >= s->in_h) {
-        memset(dst, 0, (size_t)count * SDW_CPU_SEGMENT * sizeof *dst);
-        return;
-    }
-    int64_t row = ((int64_t)lane * s->src_h + (int64_t)y * s->src_h / s->in_h) * s->src_w;
-    g.src += row * o->in_stride + channel;
-    if (o->coeffs) {
-        g.scale = o->coeffs + lane * o->coeffs_stride + channel;
-        g.shift = g.scale + s->channels;
-        g.act = o->pre_act;
-    }
-    k->k->gather(dst, &g);
 }
 
 /* Some pixels at a time through all segments, so that their memory is read in one go. */
@@ -210,7 +159,7 @@ static void pack_patch(work *k, int segment0, int segment1)
                 int count = k->packed_w - x < PACK_PIXELS ? k->packed_w - x : PACK_PIXELS;
                 float *to = dst + (ptrdiff_t)x * SDW_CPU_SEGMENT;
                 for (int segment = segment0; segment < segment1; segment++, to += plane)
-                    pack_row(k, to, lane, k->y0 * s->stride - s->pad_top + i, x, count, segment);
+                    sdw_cpu_pack_row(k->k, s, k->o, to, lane, k->y0 * s->stride - s->pad_top + i, k->column + x, count, segment);
             }
 }
 
@@ -225,35 +174,10 @@ static int list_runs(const work *k, int segment0, int segment1, sdw_cpu_runs *ru
                 size_t at = (size_t)(segment - segment0) * plane_floats(k);
                 at += (size_t)(ky * k->packed_w + packed_column(k, kx)) * SDW_CPU_SEGMENT;
                 runs->offset[runs->count] = (int32_t)at;
-                runs->length[runs->count++] = segment_length(k, segment);
-                steps += segment_length(k, segment);
+                runs->length[runs->count++] = sdw_cpu_segment_length(&k->p->shape, segment);
+                steps += sdw_cpu_segment_length(&k->p->shape, segment);
             }
     return steps;
-}
-
-/* Where the panel's weights of these steps lie. */
-static const char *panel_at(const work *k, int panel, int width, int64_t first_step)
-{
-    const sdw_weight *w = k->o->weight;
-    size_t at = (size_t)panel * (size_t)k->k->nr * (size_t)(w->in * w->k * w->k) + (size_t)first_step * (size_t)width;
-    return (const char *)w->packed + at * sdw_dtype_size(sdw_cpu_packed_dtype(w));
-}
-
-/* The same as f32: itself, or widened into the scratch. */
-static const float *panel_block(work *k, const char *at, int width, int steps)
-{
-    sdw_dtype t = sdw_cpu_packed_dtype(k->o->weight);
-    if (t == SDW_F32) return (const float *)(const void *)at;
-    sdw_cpu_widen_fn *widen = t == SDW_F16 ? k->k->widen_f16 : k->k->widen_bf16;
-    widen(k->b, (const uint16_t *)(const void *)at, (size_t)steps * (size_t)width);
-    return k->b;
-}
-
-/* Part i of `parts` of some memory on its way into the level-2 cache while a tile is computed. */
-static void prefetch_part(const char *at, size_t bytes, int parts, int i)
-{
-    size_t first = bytes * (size_t)i / (size_t)parts / LINE * LINE, last = bytes * (size_t)(i + 1) / (size_t)parts;
-    for (; first < last; first += LINE) __builtin_prefetch(at + first, 0, 2);
 }
 
 /* The output rows of a tile, which finish_tile is about to write. */
@@ -268,29 +192,15 @@ static void prefetch_output(const work *k, const tile *t, int panel)
 
 static void finish_tile(const work *k, const tile *t, int panel, int width, const float *c)
 {
-    const sdw_cpu_operands *o = k->o;
-    const sdw_weight *w = o->weight;
-    bool glu = w->role == SDW_ROLE_GLU;
-    int first = panel * k->p->panel_outputs, total = (int)(glu ? w->out / 2 : w->out);
-    sdw_cpu_finish f = { .c = c, .width = width, .rows = t->rows, .out = o->out + t->out_row * o->out_stride + first,
-                         .out_stride = o->out_stride, .act = o->act };
-    f.columns = total - first < k->p->panel_outputs ? total - first : k->p->panel_outputs;
-    f.bias = o->bias ? o->bias + first : NULL;
-    if (glu) {
-        f.lane = o->bias ? o->bias + total + first : NULL;
-        k->k->finish_glu(&f);
-        return;
-    }
-    f.lane = o->lane_add ? o->lane_add + t->lane * o->lane_add_stride + first : NULL;
-    f.residual = o->residual ? o->residual + t->out_row * o->residual_stride + first : NULL;
-    f.residual_stride = o->residual_stride;
-    k->k->finish(&f);
+    sdw_cpu_part part = { .c = c, .width = width, .rows = t->rows, .panel = panel, .panel_outputs = k->p->panel_outputs, .lane = t->lane,
+                          .out_row = t->out_row };
+    sdw_cpu_finish_part(k->k, k->o, &part);
 }
 
 static void add_block(work *k, int block)
 {
     const sdw_cpu_product *p = k->p;
-    int side = p->shape.side, segments = ceil_div(p->shape.channels, SDW_CPU_SEGMENT);
+    int side = p->shape.side, segments = sdw_cpu_segments(&p->shape);
     int segment0 = block * p->segments_per_block, segment1 = segment0 + p->segments_per_block;
     if (segment1 > segments) segment1 = segments;
     size_t item = sdw_dtype_size(sdw_cpu_packed_dtype(k->o->weight));
@@ -302,14 +212,14 @@ static void add_block(work *k, int block)
     for (int panel = k->panel0; panel < k->panel1; panel++) {
         int width = sdw_cpu_panel_width(k->k, k->o->weight, panel);
         sdw_cpu_tile_fn *const *kernel = width == k->k->nr ? k->k->tile : k->k->tile_half;
-        const char *at = panel_at(k, panel, width, first_step), *next = NULL;
-        if (panel + 1 < k->panel1) next = panel_at(k, panel + 1, sdw_cpu_panel_width(k->k, k->o->weight, panel + 1), first_step);
-        const float *b = panel_block(k, at, width, steps);
+        const char *at = sdw_cpu_panel_at(k->k, k->o->weight, panel, width, first_step), *next = NULL;
+        if (panel + 1 < k->panel1) next = sdw_cpu_panel_at(k->k, k->o->weight, panel + 1, sdw_cpu_panel_width(k->k, k->o->weight, panel + 1), first_step);
+        const float *b = sdw_cpu_panel_f32(k->k, k->o->weight, at, (size_t)steps * (size_t)width, k->b);
         float *sums = k->c + (p->blocks > 1 ? (ptrdiff_t)(panel - k->panel0) * k->rows * k->k->nr : 0);
         for (int i = 0; i < k->tiles; i++) {
             const tile *t = &k->tile[i];
             float *c = p->blocks > 1 ? sums + (ptrdiff_t)t->c * width : sums;
-            if (next) prefetch_part(next, (size_t)steps * (size_t)width * item, k->tiles, i);
+            if (next) sdw_cpu_prefetch_part(next, (size_t)steps * (size_t)width * item, k->tiles, i);
             if (last) prefetch_output(k, t, panel);
             kernel[t->rows](k->a + t->a, b, c, &runs, block > 0);
             if (last) finish_tile(k, t, panel, width, c);
@@ -334,14 +244,14 @@ static void run_task(void *ctx, int index, int thread)
     lay_out(&k, r->workspace + (size_t)thread * p->scratch_bytes);
     int panel = index % p->panel_parts, x = index / p->panel_parts % p->x_parts;
     int y = index / p->panel_parts / p->x_parts % p->y_parts, lane = index / p->panel_parts / p->x_parts / p->y_parts;
-    k.panel0 = cut(p->panels, p->panel_parts, panel);
-    k.panel1 = cut(p->panels, p->panel_parts, panel + 1);
-    k.x0 = cut(s->w, p->x_parts, x);
-    k.x1 = cut(s->w, p->x_parts, x + 1);
-    k.y0 = cut(s->h, p->y_parts, y);
-    k.y1 = cut(s->h, p->y_parts, y + 1);
-    k.lane0 = cut(s->lanes, p->lane_groups, lane);
-    k.lane1 = cut(s->lanes, p->lane_groups, lane + 1);
+    k.panel0 = sdw_cpu_cut(p->panels, p->panel_parts, panel);
+    k.panel1 = sdw_cpu_cut(p->panels, p->panel_parts, panel + 1);
+    k.x0 = sdw_cpu_cut(s->w, p->x_parts, x);
+    k.x1 = sdw_cpu_cut(s->w, p->x_parts, x + 1);
+    k.y0 = sdw_cpu_cut(s->h, p->y_parts, y);
+    k.y1 = sdw_cpu_cut(s->h, p->y_parts, y + 1);
+    k.lane0 = sdw_cpu_cut(s->lanes, p->lane_groups, lane);
+    k.lane1 = sdw_cpu_cut(s->lanes, p->lane_groups, lane + 1);
     k.packed_w = border(k.x1 - k.x0, s);
     k.packed_h = border(k.y1 - k.y0, s);
     list_columns(&k);

@@ -8,16 +8,8 @@
 #define SDW_CPU_PRODUCT_H
 
 #include "cpu/kernels.h"
+#include "cpu/operands.h"
 #include "cpu/pool.h"
-#include "tensor/graph.h"
-
-typedef struct sdw_cpu_shape {
-    int lanes, h, w;          /* of the output */
-    int src_h, src_w;         /* of the input as it lies in memory */
-    int in_h, in_w;           /* after nearest upsampling */
-    int channels;             /* of the input */
-    int side, stride, pad_top, pad_left;
-} sdw_cpu_shape;
 
 /* What sdw_cpu_product_plan decides; lives in the graph's arena. */
 typedef struct sdw_cpu_product {
@@ -29,24 +21,6 @@ typedef struct sdw_cpu_product {
     size_t a_floats, b_floats, c_floats, tiles; /* scratch of one thread */
     size_t scratch_bytes;
 } sdw_cpu_product;
-
-/* The pointers of one run. Strides in floats. */
-typedef struct sdw_cpu_operands {
-    const float *in;
-    ptrdiff_t in_stride;
-    const sdw_weight *weight;
-    const float *bias;
-    const float *coeffs;      /* per lane scale[channels], shift[channels]; or NULL */
-    ptrdiff_t coeffs_stride;
-    sdw_act pre_act;
-    const float *lane_add;    /* or NULL */
-    ptrdiff_t lane_add_stride;
-    const float *residual;    /* or NULL */
-    ptrdiff_t residual_stride;
-    sdw_act act;
-    float *out;
-    ptrdiff_t out_stride;
-} sdw_cpu_operands;
 
 /* Decides for a weight of this role and size; p->scratch_bytes is what each thread needs. */
 void sdw_cpu_product_plan(const sdw_cpu_kernels *k, const sdw_cpu_shape *shape, const sdw_weight *w, int threads, sdw_cpu_product *p);

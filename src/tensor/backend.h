@@ -15,6 +15,7 @@ typedef struct sdw_backend sdw_backend;
 typedef struct sdw_backend_options {
     int threads;        /* 0 = as many as the process may use */
     const char *isa;    /* cap such as "scalar", "avx2", "avx512"; NULL = $SDW_CPU_MAX, else the best there is */
+    bool plain_sums;    /* convolutions from their definition, never by transforms: slower, rounds a quarter as much */
 } sdw_backend_options;
 
 /* Called by one thread after each packed weight: its source bytes are not needed in memory any more. */

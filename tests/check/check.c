@@ -168,6 +168,138 @@ static const char *check_softmax(const sdw_cpu_kernels *k)
     return NULL;
 }
 
+/* ---- Winograd's transforms ---- */
+
+enum { POINTS = 36, STRIDE_MORE = 5 };
+
+/* The transforms are linear, each channel alone: what one input adds to one output is found by asking the scalar kernel. */
+static double factor[POINTS][POINTS];
+
+/* Compares the outputs of one channel, the o-th at out + 1 + at[o], with sums of the inputs x[i]; as many as there are of each. */
+static bool linear_matches(int outputs, const ptrdiff_t *at, int inputs, const float *x)
+{
+    for (int o = 0; o < outputs; o++) {
+        double sum = 0, size = 0;
+        for (int i = 0; i < inputs; i++) {
+            if (factor[o][i] == 0) continue;
+            sum += factor[o][i] * x[i];
+            size += fabs(factor[o][i] * x[i]);
+        }
+        float *got = &out[1 + at[o]];
+        bool right = isfinite(sum) ? fabs(*got - sum) <= (inputs + 1) * eps * size + 1e-44 : !isfinite(*got); /* infinity may cancel */
+        if (!right) return false;
+        want[1 + at[o]] = *got;
+    }
+    return true;
+}
+
+static const char *check_winograd_input(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    enum { S = SDW_CPU_SEGMENT, TILES = 5, ROW = (4 * TILES + 2) * S + STRIDE_MORE };
+    static const int counts[] = { 0, 1, 2, TILES };
+    ptrdiff_t at[POINTS];
+    for (int i = 0; i < POINTS; i++) {
+        memset(in_a, 0, sizeof in_a);
+        in_a[i / 6 * ROW + i % 6 * S] = 1;
+        scalar->winograd_input(want, S, in_a, ROW, 1);
+        for (int p = 0; p < POINTS; p++) factor[p][i] = want[p * S];
+    }
+    for (size_t l = 0; l < sizeof counts / sizeof *counts; l++) {
+        int tiles = counts[l];
+        ptrdiff_t point = tiles * S + STRIDE_MORE;
+        float *x = fill(in_a, (size_t)(5 * ROW + (4 * tiles + 2) * S), 20), *dst = guarded((size_t)(POINTS * point));
+        x[3 * ROW + 4 * S + 1] = NAN;
+        x[2 * ROW + 1 * S + 2] = INFINITY;
+        for (int i = 0; i < 6; i++) x[i * ROW + 3] *= 1e-41f;
+        k->winograd_input(dst, point, x, ROW, tiles);
+        for (int t = 0; t < tiles; t++)
+            for (int c = 0; c < S; c++) {
+                float d[POINTS];
+                for (int i = 0; i < POINTS; i++) {
+                    d[i] = x[i / 6 * ROW + (4 * t + i % 6) * S + c];
+                    at[i] = i * point + t * S + c;
+                }
+                if (!linear_matches(POINTS, at, POINTS, d)) return wrong("winograd_input: tile %d of %d, channel %d", t, tiles, c);
+            }
+        if (differs((size_t)(POINTS * point), 0, 0) >= 0) return wrong("winograd_input: %d tiles write elsewhere", tiles);
+    }
+    return NULL;
+}
+
+static const char *check_winograd_weight(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    ptrdiff_t at[POINTS];
+    for (int i = 0; i < 9; i++) {
+        memset(in_a, 0, sizeof in_a);
+        in_a[i] = 1;
+        scalar->winograd_weight(want, 1, in_a, 1, 1);
+        for (int p = 0; p < POINTS; p++) factor[p][i] = want[p];
+    }
+    for (int half = 0; half <= 40; half += half < 4 ? 1 : 9) {
+        int n = half * k->nr / 2, apart = n + STRIDE_MORE;
+        float *x = fill(in_a, (size_t)(8 * apart + n), 21), *dst = guarded((size_t)(POINTS * apart));
+        if (n) x[4 * apart] = NAN;
+        k->winograd_weight(dst, apart, x, apart, (size_t)n);
+        for (int c = 0; c < n; c++) {
+            float g[9];
+            for (int i = 0; i < 9; i++) g[i] = x[i * apart + c];
+            for (int p = 0; p < POINTS; p++) at[p] = p * apart + c;
+            if (!linear_matches(POINTS, at, 9, g)) return wrong("winograd_weight: value %d of %d", c, n);
+        }
+        if (differs((size_t)(POINTS * apart), 0, 0) >= 0) return wrong("winograd_weight: %d values write elsewhere", n);
+    }
+    return NULL;
+}
+
+static const char *check_winograd_output(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    ptrdiff_t at[POINTS];
+    for (int p = 0; p < POINTS; p++) {
+        memset(in_a, 0, sizeof in_a);
+        in_a[p] = 1;
+        scalar->winograd_output(want, 4, in_a, 1, 1, 1);
+        for (int o = 0; o < 16; o++) factor[o][p] = want[o];
+    }
+    for (int tiles = 0; tiles < 5; tiles++)
+        for (int width = k->nr / 2; width <= k->nr; width += k->nr / 2) {
+            ptrdiff_t point = tiles * width + STRIDE_MORE, row = 4 * tiles * width + STRIDE_MORE;
+            float *x = fill(in_a, (size_t)(35 * point + tiles * width), 22), *dst = guarded((size_t)(4 * row));
+            if (tiles) x[35 * point] = NAN;
+            k->winograd_output(dst, row, x, point, tiles, width);
+            for (int t = 0; t < tiles; t++)
+                for (int j = 0; j < width; j++) {
+                    float m[POINTS];
+                    for (int p = 0; p < POINTS; p++) m[p] = x[p * point + t * width + j];
+                    for (int o = 0; o < 16; o++) at[o] = o / 4 * row + (4 * t + o % 4) * width + j;
+                    if (!linear_matches(16, at, POINTS, m)) return wrong("winograd_output: tile %d of %d, column %d of %d", t, tiles, j, width);
+                }
+            if (differs((size_t)(4 * row), 0, 0) >= 0) return wrong("winograd_output: %d tiles write elsewhere", tiles);
+        }
+    return NULL;
+}
+
+/* The three belong together: one channel, one output, against the convolution that they stand for. */
+static const char *check_winograd(const sdw_cpu_kernels *k)
+{
+    enum { S = SDW_CPU_SEGMENT };
+    static float v[POINTS * S], u[POINTS * SDW_CPU_COLUMNS_MAX], m[POINTS * SDW_CPU_COLUMNS_MAX], y[16 * SDW_CPU_COLUMNS_MAX];
+    int width = k->nr / 2;
+    const float *x = fill(in_a, POINTS * S, 23), *g = fill(in_b, (size_t)(9 * width), 24);
+    k->winograd_input(v, S, x, 6 * S, 1);
+    k->winograd_weight(u, width, g, width, (size_t)width);
+    for (int p = 0; p < POINTS; p++)
+        for (int j = 0; j < width; j++) m[p * width + j] = v[p * S] * u[p * width + j];
+    k->winograd_output(y, 4 * width, m, width, 1, width);
+    for (int o = 0; o < 16; o++)
+        for (int j = 0; j < width; j++) {
+            double sum = 0;
+            for (int tap = 0; tap < 9; tap++) sum += (double)x[((o / 4 + tap / 3) * 6 + o % 4 + tap % 3) * S] * g[tap * width + j];
+            /* inputs up to 2, taps up to 2; the transforms' norms multiply to some 300 */
+            if (!(fabs(y[o * width + j] - sum) <= 300 * 4 * 4 * eps)) return wrong("winograd: output %d, column %d: %g, want %g", o, j, (double)y[o * width + j], sum);
+        }
+    return NULL;
+}
+
 /* ---- rows in and out ---- */
 
 static const int lengths[] = { 1, 2, 7, 8, 9, 15, 16, 17, 31, 32 };
@@ -363,6 +495,10 @@ const char *check_kernels(const sdw_cpu_kernels *k)
     const char *w = check_tiles(k);
     if (!w) w = check_outer(k);
     if (!w) w = check_softmax(k);
+    if (!w) w = check_winograd_input(k, &scalar);
+    if (!w) w = check_winograd_weight(k, &scalar);
+    if (!w) w = check_winograd_output(k, &scalar);
+    if (!w) w = check_winograd(k);
     if (!w) w = check_gather(k, &scalar);
     if (!w) w = check_finish(k, &scalar);
     if (!w) w = check_transpose(k, &scalar);

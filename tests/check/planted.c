@@ -49,6 +49,49 @@ static void softmax_sums_half_the_keys(float *s, int keys, float *top, float *su
     for (int j = 0; j < right.nr; j++) sum[j] = keys > 1 ? stale[j] - s[(keys - 1) * right.nr + j] : stale[j];
 }
 
+static void winograd_input_turns_the_tile(float *dst, ptrdiff_t point_stride, const float *src, ptrdiff_t row_stride, int tiles)
+{
+    right.winograd_input(dst, point_stride, src, row_stride, tiles);
+    for (int t = 0; t < tiles * SDW_CPU_SEGMENT; t++)
+        for (int y = 0; y < 6; y++)
+            for (int x = 0; x < y; x++) {
+                float *a = dst + (6 * y + x) * point_stride + t, *b = dst + (6 * x + y) * point_stride + t, kept = *a;
+                *a = *b;
+                *b = kept;
+            }
+}
+
+static void winograd_input_reads_the_first_tile_again(float *dst, ptrdiff_t point_stride, const float *src, ptrdiff_t row_stride, int tiles)
+{
+    for (int t = 0; t < tiles; t++) right.winograd_input(dst + t * SDW_CPU_SEGMENT, point_stride, src, row_stride, 1);
+}
+
+static void winograd_weight_is_one_vector_short(float *dst, ptrdiff_t point_stride, const float *src, ptrdiff_t tap_stride, size_t n)
+{
+    size_t half = (size_t)right.nr / 2;
+    right.winograd_weight(dst, point_stride, src, tap_stride, n > half ? n - half : n);
+}
+
+static void winograd_weight_rounds_a_constant(float *dst, ptrdiff_t point_stride, const float *src, ptrdiff_t tap_stride, size_t n)
+{
+    right.winograd_weight(dst, point_stride, src, tap_stride, n);
+    for (size_t i = 0; i < n; i++) dst[i] *= 1.000001f;
+}
+
+static void winograd_output_forgets_infinity(float *dst, ptrdiff_t row_stride, const float *src, ptrdiff_t point_stride, int tiles, int width)
+{
+    static float copy[36 * 8 * SDW_CPU_COLUMNS_MAX];
+    for (int p = 0; p < 36; p++)
+        for (int j = 0; j < tiles * width; j++) copy[p * tiles * width + j] = p % 6 == 5 ? 0 : src[p * point_stride + j];
+    right.winograd_output(dst, row_stride, copy, tiles * width, tiles, width);
+}
+
+static void winograd_output_stores_too_far(float *dst, ptrdiff_t row_stride, const float *src, ptrdiff_t point_stride, int tiles, int width)
+{
+    right.winograd_output(dst, row_stride, src, point_stride, tiles, width);
+    dst[3 * row_stride + 4 * tiles * width] = 0;
+}
+
 static void gather_activates_without_shift(float *dst, const sdw_cpu_gather *g)
 {
     static const float zero[SDW_CPU_SEGMENT];
@@ -151,6 +194,12 @@ static void add_is_one_short(float *dst, const float *a, const float *b, size_t 
     X(tile_swaps_rows, tile[2])                          \
     X(outer_ignores_alpha, outer[1])                     \
     X(softmax_sums_half_the_keys, softmax)               \
+    X(winograd_input_turns_the_tile, winograd_input)     \
+    X(winograd_input_reads_the_first_tile_again, winograd_input) \
+    X(winograd_weight_is_one_vector_short, winograd_weight) \
+    X(winograd_weight_rounds_a_constant, winograd_weight) \
+    X(winograd_output_forgets_infinity, winograd_output) \
+    X(winograd_output_stores_too_far, winograd_output)   \
     X(gather_activates_without_shift, gather)            \
     X(gather_leaves_padding, gather)                     \
     X(finish_drops_residual, finish)                     \

@@ -43,13 +43,18 @@ static inline float bed_random(uint32_t *seed) /* about normal, mean 0, deviatio
     return sum * 1.7320508f;
 }
 
-static inline void bed_open(bed *b, const char *isa, int threads)
+static inline void bed_open_with(bed *b, const sdw_backend_options *options)
 {
     sdw_error err = { 0 };
     *b = (bed){ .seed = 1 };
-    if (sdw_backend_cpu.open(&(sdw_backend_options){ .threads = threads, .isa = isa }, &b->backend, &err) != SDW_OK) fail_msg("%s", err.text);
+    if (sdw_backend_cpu.open(options, &b->backend, &err) != SDW_OK) fail_msg("%s", err.text);
     b->graph = sdw_graph_create(&err);
     assert_non_null(b->graph);
+}
+
+static inline void bed_open(bed *b, const char *isa, int threads)
+{
+    bed_open_with(b, &(sdw_backend_options){ .threads = threads, .isa = isa });
 }
 
 static inline void bed_close(bed *b)

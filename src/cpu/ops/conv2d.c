@@ -1,49 +1,93 @@
-/* conv2d.c - convolutions as products (cpu/product.h).
- * Algorithms are tried in the order of the list, best first; each may decline by shape, the last never does. */
+/* conv2d.c - convolutions. Algorithms are tried in the order of the list, best first; each may decline by shape, the last
+ * never does. */
 #include "cpu/ops.h"
 #include "cpu/product.h"
+#include "cpu/winograd.h"
+
+typedef struct choice {
+    const struct algorithm *algorithm;
+    union {
+        sdw_cpu_product product;
+        sdw_cpu_winograd winograd;
+    } plan;
+} choice;
 
 typedef struct algorithm {
     const char *name;
-    /* NULL choice in op: declined. Decides by shape, never by load or by the number of lanes. */
-    bool (*plan)(const sdw_cpu_kernels *k, int threads, const sdw_op *op, sdw_cpu_product *p);
+    /* Fills c->plan and *ret_scratch (bytes of one thread); false: declined. Decides by one lane's shape, never by load, threads or
+     * the number of lanes. */
+    bool (*plan)(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch);
+    void (*run)(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o);
 } algorithm;
 
-static bool plan_direct(const sdw_cpu_kernels *k, int threads, const sdw_op *op, sdw_cpu_product *p)
+static void run_product(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o)
+{
+    sdw_cpu_product_run(c->k, c->pool, &p->plan.product, o, c->workspace, c->cancel);
+}
+
+static void run_winograd(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o)
+{
+    sdw_cpu_winograd_run(c->k, c->pool, &p->plan.winograd, o, c->workspace, c->cancel);
+}
+
+static sdw_cpu_shape shape_of(const sdw_op *op)
 {
     const sdw_conv2d_args *a = &op->args.conv2d;
-    sdw_cpu_shape s = {
+    return (sdw_cpu_shape){
         .lanes = op->out->n, .h = op->out->h, .w = op->out->w,
         .src_h = op->in->h, .src_w = op->in->w,
         .in_h = a->up_h ? a->up_h : op->in->h, .in_w = a->up_w ? a->up_w : op->in->w,
         .channels = op->in->c, .side = a->weight->k, .stride = a->stride, .pad_top = a->pad_top, .pad_left = a->pad_left,
     };
-    sdw_cpu_product_plan(k, &s, a->weight, threads, p);
-    return true;
 }
 
 /* 1x1 without border, stride or widening: the picture is one long row of pixels. */
-static bool plan_row(const sdw_cpu_kernels *k, int threads, const sdw_op *op, sdw_cpu_product *p)
+static bool plan_row(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
 {
     const sdw_conv2d_args *a = &op->args.conv2d;
     int pixels = op->in->h * op->in->w;
     if (a->weight->k != 1 || a->stride != 1 || a->up_h || op->out->h != op->in->h || op->out->w != op->in->w) return false;
     sdw_cpu_shape s = { .lanes = op->out->n, .h = 1, .w = pixels, .src_h = 1, .src_w = pixels, .in_h = 1, .in_w = pixels,
                         .channels = op->in->c, .side = 1, .stride = 1 };
-    sdw_cpu_product_plan(k, &s, a->weight, threads, p);
+    sdw_cpu_product_plan(k, &s, a->weight, threads, &c->plan.product);
+    *ret_scratch = c->plan.product.scratch_bytes;
     return true;
 }
 
-static const algorithm algorithms[] = { { "row", plan_row }, { "direct", plan_direct } };
+static bool plan_winograd(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
+{
+    sdw_cpu_shape s = shape_of(op);
+    if (!sdw_cpu_winograd_plan(k, &s, op->args.conv2d.weight, threads, &c->plan.winograd)) return false;
+    *ret_scratch = c->plan.winograd.scratch_bytes;
+    return true;
+}
+
+static bool plan_direct(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
+{
+    sdw_cpu_shape s = shape_of(op);
+    sdw_cpu_product_plan(k, &s, op->args.conv2d.weight, threads, &c->plan.product);
+    *ret_scratch = c->plan.product.scratch_bytes;
+    return true;
+}
+
+static const algorithm algorithms[] = {
+    { "row", plan_row, run_product },
+    { "winograd", plan_winograd, run_winograd },
+    { "direct", plan_direct, run_product },
+};
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
 static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw_arena *arena, sdw_error *err)
 {
-    sdw_cpu_product *p = sdw_arena_alloc(arena, sizeof *p);
-    if (!p) return sdw_fail(err, SDW_NO_MEMORY, "%s: no memory for its plan", op->name);
-    for (int i = 0; i < ALGORITHMS && !algorithms[i].plan(k, threads, op, p); i++) {}
-    op->choice = p;
-    op->workspace = p->scratch_bytes * (size_t)threads;
+    choice *c = sdw_arena_alloc(arena, sizeof *c);
+    size_t scratch = 0;
+    int i = 0;
+    if (!c) return sdw_fail(err, SDW_NO_MEMORY, "%s: no memory for its plan", op->name);
+    while (i < ALGORITHMS - 1 && !algorithms[i].plan(k, threads, op, c, &scratch)) i++;
+    if (i == ALGORITHMS - 1) algorithms[i].plan(k, threads, op, c, &scratch);
+    c->algorithm = &algorithms[i];
+    op->choice = c;
+    op->workspace = scratch * (size_t)threads;
     return SDW_OK;
 }
 
@@ -67,7 +111,8 @@ static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
         o.residual = a->residual->data;
         o.residual_stride = a->residual->row_stride;
     }
-    sdw_cpu_product_run(c->k, c->pool, c->op->choice, &o, c->workspace, c->cancel);
+    const choice *p = c->op->choice;
+    p->algorithm->run(c, p, &o);
     return SDW_OK;
 }
 

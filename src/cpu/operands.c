@@ -1,0 +1,76 @@
+/* operands.c - see operands.h. */
+#include "cpu/operands.h"
+
+#include <string.h>
+
+#include "cpu/weights.h"
+
+int sdw_cpu_segments(const sdw_cpu_shape *s)
+{
+    return sdw_cpu_ceil_div(s->channels, SDW_CPU_SEGMENT);
+}
+
+int sdw_cpu_segment_length(const sdw_cpu_shape *s, int segment)
+{
+    int rest = s->channels - segment * SDW_CPU_SEGMENT;
+    return rest < SDW_CPU_SEGMENT ? rest : SDW_CPU_SEGMENT;
+}
+
+int32_t sdw_cpu_source_column(const sdw_cpu_shape *s, int x)
+{
+    return x < 0 || x >= s->in_w ? -1 : (int32_t)((int64_t)x * s->src_w / s->in_w);
+}
+
+void sdw_cpu_pack_row(const sdw_cpu_kernels *k, const sdw_cpu_shape *s, const sdw_cpu_operands *o, float *dst, int lane, int y,
+                      const int32_t *column, int count, int segment)
+{
+    int channel = segment * SDW_CPU_SEGMENT;
+    sdw_cpu_gather g = { .src = o->in, .stride = o->in_stride, .index = column, .rows = count, .length = sdw_cpu_segment_length(s, segment) };
+    if (y < 0 || y >= s->in_h) {
+        memset(dst, 0, (size_t)count * SDW_CPU_SEGMENT * sizeof *dst);
+        return;
+    }
+    int64_t row = ((int64_t)lane * s->src_h + (int64_t)y * s->src_h / s->in_h) * s->src_w;
+    g.src += row * o->in_stride + channel;
+    if (o->coeffs) {
+        g.scale = o->coeffs + lane * o->coeffs_stride + channel;
+        g.shift = g.scale + s->channels;
+        g.act = o->pre_act;
+    }
+    k->gather(dst, &g);
+}
+
+const char *sdw_cpu_panel_at(const sdw_cpu_kernels *k, const sdw_weight *w, int panel, int width, int64_t first_step)
+{
+    size_t at = (size_t)panel * (size_t)k->nr * (size_t)(w->in * w->k * w->k) + (size_t)first_step * (size_t)width;
+    return (const char *)w->packed + at * sdw_dtype_size(sdw_cpu_packed_dtype(w));
+}
+
+const float *sdw_cpu_panel_f32(const sdw_cpu_kernels *k, const sdw_weight *w, const char *at, size_t count, float *scratch)
+{
+    sdw_dtype t = sdw_cpu_packed_dtype(w);
+    if (t == SDW_F32) return (const float *)(const void *)at;
+    sdw_cpu_widen_fn *widen = t == SDW_F16 ? k->widen_f16 : k->widen_bf16;
+    widen(scratch, (const uint16_t *)(const void *)at, count);
+    return scratch;
+}
+
+void sdw_cpu_finish_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part)
+{
+    const sdw_weight *w = o->weight;
+    bool glu = w->role == SDW_ROLE_GLU;
+    int first = part->panel * part->panel_outputs, total = (int)(glu ? w->out / 2 : w->out);
+    sdw_cpu_finish f = { .c = part->c, .width = part->width, .rows = part->rows, .out = o->out + part->out_row * o->out_stride + first,
+                         .out_stride = o->out_stride, .act = o->act };
+    f.columns = total - first < part->panel_outputs ? total - first : part->panel_outputs;
+    f.bias = o->bias ? o->bias + first : NULL;
+    if (glu) {
+        f.lane = o->bias ? o->bias + total + first : NULL;
+        k->finish_glu(&f);
+        return;
+    }
+    f.lane = o->lane_add ? o->lane_add + part->lane * o->lane_add_stride + first : NULL;
+    f.residual = o->residual ? o->residual + part->out_row * o->residual_stride + first : NULL;
+    f.residual_stride = o->residual_stride;
+    k->finish(&f);
+}
