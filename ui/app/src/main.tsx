@@ -1,1 +1,15 @@
-export {};
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import "./style.css";
+import { App } from "./App";
+import { loadKept } from "./state/gallery";
+import { startJobs } from "./state/jobs";
+import "./state/theme";
+import { watchLoading } from "./state/loading";
+import { watchWorker } from "./state/worker";
+
+watchWorker();
+startJobs();
+void loadKept();
+void watchLoading();
+createRoot(document.getElementById("root")!).render(<StrictMode><App /></StrictMode>);
