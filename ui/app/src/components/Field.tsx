@@ -33,7 +33,7 @@ export function Field({ info, value, onChange, name, choices, error, slider }: F
   } else if (options?.length) {
     control = (
       <select {...common} value={String(value ?? "")} onChange={(e) => onChange(e.target.value || undefined)}>
-        <option value="">Default of the model</option>
+        <option value="">Default</option>
         {options.map((c) => <option key={c} value={c}>{c}</option>)}
       </select>
     );

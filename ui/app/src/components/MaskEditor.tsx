@@ -22,9 +22,13 @@ async function maskPng(canvas: HTMLCanvasElement): Promise<Blob> {
   out.width = canvas.width;
   out.height = canvas.height;
   const context = out.getContext("2d")!;
+  context.drawImage(canvas, 0, 0);
+  context.globalCompositeOperation = "source-in";
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, out.width, out.height);
+  context.globalCompositeOperation = "destination-over";
   context.fillStyle = "#000";
   context.fillRect(0, 0, out.width, out.height);
-  context.drawImage(canvas, 0, 0);
   return blobOfCanvas(out);
 }
 

@@ -13,10 +13,13 @@ export const redo = (s: MaskState): MaskState => (s.undone.length ? { done: [...
 
 type Context = CanvasRenderingContext2D;
 
+/** What the mask looks like on the screen; only its opacity counts. */
+const MASK_COLOUR = "#8b5cf6";
+
 /** Paints one stroke in picture pixels: opaque where the picture is painted anew. */
 export function paint(context: Context, stroke: Stroke, width: number, height: number): void {
   context.globalCompositeOperation = "source-over";
-  context.fillStyle = context.strokeStyle = "#fff";
+  context.fillStyle = context.strokeStyle = MASK_COLOUR;
   if (stroke.kind === "clear") context.clearRect(0, 0, width, height);
   else if (stroke.kind === "fill") context.fillRect(0, 0, width, height);
   else if (stroke.kind === "invert") {
@@ -31,6 +34,7 @@ export function line(context: Context, points: [number, number][], size: number,
   const [first, ...rest] = points;
   if (!first) return;
   context.globalCompositeOperation = erase ? "destination-out" : "source-over";
+  context.strokeStyle = MASK_COLOUR;
   context.lineWidth = size;
   context.lineCap = context.lineJoin = "round";
   context.beginPath();

@@ -72,7 +72,6 @@ export function Make({ mode }: { mode: Mode }) {
         {mode === "text" ? null : (
           <ImageInput photo={photo} onPhoto={(p) => { photos[mode].set(p); if (mode === "inpaint") mask.set(null); }} error={problems["input_image"]} />
         )}
-        {mode === "inpaint" && photo ? <MaskEditor photo={photo} error={problems["mask_image"]} /> : null}
         <Controls mode={mode} problems={problems} />
         <Others problems={problems} />
         <div className="row submit">
@@ -81,7 +80,10 @@ export function Make({ mode }: { mode: Mode }) {
         </div>
         {copying ? <CopyAs request={requestOf(mode, forms[mode].get())} close={() => setCopying(false)} /> : null}
       </form>
-      <Stage compare={before} />
+      <div className="side">
+        {mode === "inpaint" && photo ? <MaskEditor photo={photo} error={problems["mask_image"]} /> : null}
+        <Stage compare={before} />
+      </div>
     </div>
   );
 }
