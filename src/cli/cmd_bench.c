@@ -63,10 +63,11 @@ static void print_table(const sdw_model_info *m, const sdw_bench_result *r, yyjs
 {
     printf("%s (%s) on %s\n%dx%d, %d rows a step, f32 multiply-add peak %.1f GFLOP/s, first use of the parts %.2f s\n\n",
            m->family, m->path, m->backend, r->width, r->height, r->rows, r->peak_gflops, r->seconds_load);
-    printf("%-12s %10s %10s %10s %8s%s\n", "stage", "seconds", "GFLOP", "GFLOP/s", "ratio", before ? "   earlier" : "");
+    printf("%-12s %10s %10s %10s %8s %10s %8s%s\n", "stage", "seconds", "GFLOP", "GFLOP/s", "ratio", "processor", "ratio", before ? "   earlier" : "");
     for (int i = 0; i < SDW_BENCH_STAGES; i++) {
         const sdw_bench_stage *s = &r->stage[i];
-        printf("%-12s %10.4f %10.1f %10.1f %8.3f", s->name, s->seconds, s->gflop, s->seconds > 0 ? s->gflop / s->seconds : 0, s->ratio);
+        printf("%-12s %10.4f %10.1f %10.1f %8.3f %10.4f %8.3f", s->name, s->seconds, s->gflop, s->seconds > 0 ? s->gflop / s->seconds : 0,
+               s->ratio, s->cpu_seconds, s->cpu_ratio);
         if (before) printf(" %10.4f", earlier(before, s->name));
         putchar('\n');
         print_ops(s, r->peak_gflops);
@@ -81,8 +82,9 @@ static void print_json(const sdw_model_info *m, const sdw_bench_result *r)
            m->family, m->backend, r->width, r->height, r->rows, r->peak_gflops, r->seconds_load, peak_memory());
     for (int i = 0; i < SDW_BENCH_STAGES; i++) {
         const sdw_bench_stage *s = &r->stage[i];
-        printf("%s{\"name\":\"%s\",\"seconds\":%.6f,\"gflop\":%.4f,\"gflops\":%.3f,\"ratio\":%.4f", i ? "," : "", s->name,
-               s->seconds, s->gflop, s->seconds > 0 ? s->gflop / s->seconds : 0, s->ratio);
+        printf("%s{\"name\":\"%s\",\"seconds\":%.6f,\"gflop\":%.4f,\"gflops\":%.3f,\"ratio\":%.4f,"
+               "\"cpu_seconds\":%.6f,\"cpu_ratio\":%.4f", i ? "," : "", s->name, s->seconds, s->gflop,
+               s->seconds > 0 ? s->gflop / s->seconds : 0, s->ratio, s->cpu_seconds, s->cpu_ratio);
         for (int k = 0; k < s->op_count; k++)
             printf("%s{\"name\":\"%s\",\"kind\":\"%s\",\"seconds\":%.6f,\"gflop\":%.5f}%s", k ? "," : ",\"ops\":[", s->op[k].name,
                    s->op[k].kind, s->op[k].seconds, s->op[k].gflop, k + 1 == s->op_count ? "]" : "");
@@ -136,6 +138,7 @@ const sdw_command sdw_command_bench = {
     .name = "bench", .summary = "how fast a model runs, against the machine's peak", .words = "",
     .intro = "Times prompt encoding, one denoising step and the VAE decode of a picture. GFLOP are counted from the plan; the\n"
              "peak is the rate of f32 multiply-adds measured in the same run; ratio is time / (GFLOP / peak), so 1 is the\n"
-             "roofline.",
+             "roofline. The second pair of columns counts processor time over threads instead of wall time: other\n"
+             "programs on the machine do not stretch it.",
     .add_options = add_options, .run = run,
 };

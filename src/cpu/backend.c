@@ -140,45 +140,55 @@ static sdw_status cpu_run(sdw_backend *b, sdw_op *const *ops, int count, void *w
 
 /* ---- peak ---- */
 
-enum { PEAK_WINDOWS = 8, PEAK_ITEMS = 16 };
+enum { PEAK_WINDOWS = 60 };
 
 struct peak {
     const sdw_cpu_kernels *k;
     long rounds;
-    double flop[SDW_CPU_THREADS_MAX];
+    double best[SDW_CPU_THREADS_MAX]; /* flop per second */
     float sink[SDW_CPU_THREADS_MAX];
 };
+
+static double thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 static void peak_item(void *ctx, int index, int thread)
 {
     struct peak *p = ctx;
     (void)index;
-    p->flop[thread] += p->k->peak(p->rounds, &p->sink[thread]);
+    double start = thread_seconds(), flop = p->k->peak(p->rounds, &p->sink[thread]), rate = flop / (thread_seconds() - start);
+    if (rate > p->best[thread]) p->best[thread] = rate;
 }
 
-/* The best of some short windows, each long enough for the clock to settle: other programs only make it slower. */
+/* Short windows on all threads at once, timed by the processor time of each: what other programs take is not counted, and
+ * the best window of a thread is the one they disturbed least. A thread that got none counts as the mean of the others. */
 static double cpu_measure_peak(sdw_backend *b)
 {
     struct peak *p = sdw_calloc(1, sizeof *p);
     if (!p) return 0;
-    int threads = sdw_cpu_pool_threads(self(b)->pool);
+    int threads = sdw_cpu_pool_threads(self(b)->pool), seen = 0;
+    double start = now(), rounds = 1000, sum = 0;
     p->k = &self(b)->k;
-    p->rounds = 1000;
-    double start = now(), best = 0;
-    while (now() - start < 0.02) p->flop[0] = p->k->peak(p->rounds, &p->sink[0]);
-    start = now();
-    for (int i = 0; i < 50; i++) p->k->peak(p->rounds, &p->sink[0]);
-    p->rounds = (long)((double)p->rounds * 0.025 / PEAK_ITEMS / ((now() - start) / 50)) + 1; /* a window of 25 ms */
-    for (int w = 0; w < PEAK_WINDOWS; w++) {
-        for (int i = 0; i < threads; i++) p->flop[i] = 0;
-        start = now();
-        sdw_cpu_pool_run(self(b)->pool, PEAK_ITEMS * threads, peak_item, p, NULL);
-        double seconds = now() - start, flop = 0;
-        for (int i = 0; i < threads; i++) flop += p->flop[i];
-        if (flop / seconds > best) best = flop / seconds;
+    while (now() - start < 0.02) p->k->peak((long)rounds, &p->sink[0]); /* the clock settles */
+    start = thread_seconds();
+    for (int i = 0; i < 50; i++) p->k->peak((long)rounds, &p->sink[0]);
+    p->rounds = (long)(rounds * 50 * 0.003 / (thread_seconds() - start)) + 1; /* a window of 3 ms */
+    sdw_cpu_pool_run(self(b)->pool, PEAK_WINDOWS * threads, peak_item, p, NULL);
+    for (int i = 0; i < threads; i++) {
+        sum += p->best[i];
+        seen += p->best[i] > 0;
     }
     sdw_free(p);
-    return best * 1e-9;
+    return seen ? sum / seen * threads * 1e-9 : 0;
+}
+
+static int cpu_threads(sdw_backend *b)
+{
+    return sdw_cpu_pool_threads(self(b)->pool);
 }
 
 const sdw_backend_api sdw_backend_cpu = {
@@ -193,5 +203,6 @@ const sdw_backend_api sdw_backend_cpu = {
     .alloc = cpu_alloc,
     .free = cpu_free,
     .run = cpu_run,
+    .threads = cpu_threads,
     .measure_peak = cpu_measure_peak,
 };

@@ -24,11 +24,16 @@ typedef struct bench {
     float *sample, *unet_out, *latent, *picture, *text;
 } bench;
 
-static double now(void)
+static double read_clock(clockid_t id)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(id, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 static void measure_peak(bench *b)
@@ -95,18 +100,22 @@ static sdw_status take_ops(bench *b, stage_fn *run, sdw_bench_stage *stage, sdw_
 /* The first run packs weights and plans; then the median of `runs`. */
 static sdw_status time_stage(bench *b, stage_fn *run, int runs, sdw_bench_stage *stage, sdw_error *err)
 {
-    double taken[STEPS_MAX], begun = now();
+    double taken[STEPS_MAX], used[STEPS_MAX], begun = now();
     sdw_status s = run(b, err);
     double first = now() - begun;
     for (int i = 0; i < runs && s == SDW_OK; i++) {
+        double cpu = read_clock(CLOCK_PROCESS_CPUTIME_ID);
         begun = now();
         s = run(b, err);
         taken[i] = now() - begun;
+        used[i] = (read_clock(CLOCK_PROCESS_CPUTIME_ID) - cpu) / b->out->threads;
     }
     if (s == SDW_OK && b->ops) s = take_ops(b, run, stage, err);
     if (s != SDW_OK) return s;
     qsort(taken, (size_t)runs, sizeof *taken, by_value);
+    qsort(used, (size_t)runs, sizeof *used, by_value);
     stage->seconds = taken[runs / 2];
+    stage->cpu_seconds = used[runs / 2];
     if (first > stage->seconds) b->out->seconds_load += first - stage->seconds;
     measure_peak(b);
     return SDW_OK;
@@ -163,6 +172,7 @@ static sdw_status count_work(bench *b, sdw_error *err)
         stage->gflop = flop[i] / 1e9;
         double least = b->out->peak_gflops > 0 ? stage->gflop / b->out->peak_gflops : 0;
         stage->ratio = least > 0 ? stage->seconds / least : 0;
+        stage->cpu_ratio = least > 0 ? stage->cpu_seconds / least : 0;
     }
     return SDW_OK;
 }
@@ -194,6 +204,7 @@ sdw_status sdw_bench_run(sdw_engine *e, const sdw_bench_options *o, sdw_bench_re
     if (b.steps < 1 || b.steps > STEPS_MAX)
         return sdw_fail_field(err, SDW_INVALID, "steps", "steps: %d given, want 1 to %d", b.steps, STEPS_MAX);
     b.shape = sdw_pipeline_shape_of(b.p);
+    out.threads = sdw_pipeline_backend(b.p)->api->threads(sdw_pipeline_backend(b.p));
     b.h = side(o->height, info->default_height, b.shape->vae_factor);
     b.w = side(o->width, info->default_width, b.shape->vae_factor);
     out.width = b.w * b.shape->vae_factor;

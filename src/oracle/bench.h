@@ -21,13 +21,16 @@ typedef struct sdw_bench_op {
 typedef struct sdw_bench_stage {
     const char *name;   /* "text", "step", "vae_decode" */
     double seconds, gflop;
+    double cpu_seconds; /* processor time over the number of threads: on a machine with other work to do, what `seconds` would be */
     double ratio;       /* seconds / (gflop / peak) */
+    double cpu_ratio;   /* the same of cpu_seconds */
     sdw_bench_op op[SDW_BENCH_OPS]; /* slowest first */
     int op_count;
 } sdw_bench_stage;
 
 typedef struct sdw_bench_result {
     int width, height, rows; /* rows: guidance passes that a step computes */
+    int threads;
     double peak_gflops; /* f32 multiply-adds, the best of several measurements among the stages */
     double seconds_load; /* first use of every part: packing weights */
     sdw_bench_stage stage[SDW_BENCH_STAGES];

@@ -42,7 +42,9 @@ typedef struct sdw_backend_api {
      * becomes true: SDW_CANCELLED. seconds (may be NULL): wall time of each op. */
     sdw_status (*run)(sdw_backend *b, sdw_op *const *ops, int count, void *workspace, const atomic_bool *cancel,
                       double *seconds, sdw_error *err);
-    /* Multiply-add peak in GFLOP/s measured now (takes some 0.2 s); 0 if unknown. */
+    /* Threads that a run uses. */
+    int (*threads)(sdw_backend *b);
+    /* Multiply-add peak in GFLOP/s of all threads, each having a processor to itself (takes some 0.2 s); 0 if unknown. */
     double (*measure_peak)(sdw_backend *b);
 } sdw_backend_api;
 
