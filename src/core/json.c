@@ -36,6 +36,8 @@ static void alc_free(void *ctx, void *p)
     sdw_free(p);
 }
 
+const yyjson_alc sdw_json_memory = { .malloc = alc_malloc, .realloc = alc_realloc, .free = alc_free };
+
 /* Deepest nesting of brackets outside strings. Right for valid text; invalid text is refused by the parser anyway. */
 static size_t nesting(const char *text, size_t size)
 {
@@ -144,10 +146,9 @@ sdw_status sdw_json_parse(const char *text, size_t size, const char *what, const
     size_t depth = nesting(text, size);
     if (depth > depth_max)
         return sdw_fail(err, SDW_LIMIT, "%s: JSON nested %zu levels deep, want at most %zu", what, depth, depth_max);
-    const yyjson_alc alc = { .malloc = alc_malloc, .realloc = alc_realloc, .free = alc_free };
     yyjson_read_err bad = { 0 };
     /* Without the in-situ flag yyjson copies the text and does not write to it; its signature lacks the const. */
-    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text, size, YYJSON_READ_NOFLAG, &alc, &bad);
+    yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)text, size, YYJSON_READ_NOFLAG, &sdw_json_memory, &bad);
     if (!doc && bad.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) return sdw_fail_memory(err, what, size);
     if (!doc) return sdw_fail(err, SDW_FORMAT, "%s: not valid JSON at byte %zu: %s", what, bad.pos, bad.msg);
     s = check_top(yyjson_doc_get_root(doc), limits ? limits->top : SDW_JSON_ANY, what, err);

@@ -23,4 +23,7 @@ sdw_status sdw_json_parse(const char *text, size_t size, const char *what, const
 /* Reads a whole file within the byte limit, then parses it. */
 sdw_status sdw_json_read_file(const char *path, const sdw_json_limits *limits, yyjson_doc **ret_doc, sdw_error *err);
 
+/* yyjson's memory through core/mem.h, for documents that are written. Static storage. */
+extern const yyjson_alc sdw_json_memory;
+
 #endif

@@ -8,11 +8,10 @@
  *  - torch-cuda: each draw has its number in the counter, each element its own; a draw consumes one number whatever n. */
 #include "core/rng.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "core/random.h"
 #include "core/rng_math.h"
 
 #define BLOCK 16
@@ -152,12 +151,7 @@ void sdw_rng_normal(sdw_rng *r, float *dst, size_t n)
 sdw_status sdw_rng_random_seed(uint64_t *ret_seed, sdw_error *err)
 {
     uint32_t seed;
-    ssize_t got;
-    do got = getrandom(&seed, sizeof seed, 0);
-    while (got < 0 && errno == EINTR);
-    if (got != (ssize_t)sizeof seed)
-        return sdw_fail(err, SDW_IO, "random seed: the operating system gave %zd bytes, want %zu: %s", got, sizeof seed,
-                        got < 0 ? strerror(errno) : "short read");
-    *ret_seed = seed;
-    return SDW_OK;
+    sdw_status status = sdw_random_bytes(&seed, sizeof seed, err);
+    if (status == SDW_OK) *ret_seed = seed;
+    return status;
 }

@@ -27,8 +27,6 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void sdw_engine_warn(sdw_engine *e, const char *format, ...);
 
-/* sdw_params_resolve; tell: warn of fields without effect. */
-sdw_status sdw_engine_resolve(sdw_engine *e, const sdw_params *p, bool tell, sdw_params *ret, sdw_error *err);
 
 /* Latent sides for a picture of width x height. */
 int sdw_engine_latent_side(const sdw_engine *e, int pixels);

@@ -5,6 +5,7 @@
 #include "core/mem.h"
 #include "engine/engine_impl.h"
 #include "engine/job.h"
+#include "engine/resolve.h"
 
 static double now(void)
 {
@@ -92,6 +93,6 @@ sdw_status sdw_generate(sdw_engine *e, const sdw_params *p, sdw_progress_fn *pro
 sdw_status sdw_estimate(sdw_engine *e, const sdw_params *p, sdw_cost *ret_cost, sdw_error *err)
 {
     sdw_params resolved;
-    sdw_status status = sdw_engine_resolve(e, p, false, &resolved, err);
+    sdw_status status = sdw_params_resolve_with(e, p, &resolved, NULL, err);
     return status == SDW_OK ? sdw_job_cost(e, &resolved, ret_cost, err) : status;
 }

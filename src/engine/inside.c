@@ -9,6 +9,11 @@ sdw_pipeline *sdw_engine_pipeline(sdw_engine *e)
     return e->pipeline;
 }
 
+uint64_t sdw_engine_memory_limit(const sdw_engine *e)
+{
+    return e->memory_limit;
+}
+
 sdw_status sdw_pipeline_time_ops(sdw_pipeline *p, sdw_error *err)
 {
     for (int i = 0; i < SDW_PLAN_SLOTS; i++) {

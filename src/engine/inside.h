@@ -7,6 +7,7 @@
 
 /* The engine's own; valid until the engine is closed. Same thread as the engine's other calls. */
 sdw_pipeline *sdw_engine_pipeline(sdw_engine *e);
+uint64_t sdw_engine_memory_limit(const sdw_engine *e); /* bytes; never 0 */
 
 /* Wall time of one op of the latest timed run. Strings belong to the plan: valid until the next run. */
 typedef struct sdw_op_time {

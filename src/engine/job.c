@@ -406,7 +406,7 @@ sdw_status sdw_job_advance(sdw_job *j, bool *ret_done, sdw_error *err)
     case SDW_PHASE_LOAD:
     case SDW_PHASE_TEXT:
         status = encode_text(j, err);
-        j->phase = SDW_PHASE_ENCODE;
+        if (status == SDW_OK) j->phase = SDW_PHASE_ENCODE;
         break;
     case SDW_PHASE_ENCODE:
         status = encode_pictures(j, err);
@@ -437,6 +437,15 @@ void sdw_job_progress(const sdw_job *j, sdw_progress *ret)
     ret->steps = sdw_sampling_steps(l->sampling);
     ret->step = started ? sdw_sampling_steps_done(l->sampling) : 0;
     ret->evals = j->evals;
+}
+
+const float *sdw_job_estimate(const sdw_job *j, int *ret_channels, int *ret_h, int *ret_w)
+{
+    if ((j->phase != SDW_PHASE_STEP && j->phase != SDW_PHASE_DECODE) || sdw_sampling_evaluations_done(j->lanes[0].sampling) == 0) return NULL;
+    *ret_channels = j->shape->latent_channels;
+    *ret_h = j->h;
+    *ret_w = j->w;
+    return sdw_sampling_estimate(j->lanes[0].sampling);
 }
 
 sdw_status sdw_job_take(sdw_job *j, sdw_result **ret, sdw_error *err)

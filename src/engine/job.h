@@ -26,11 +26,14 @@ sdw_status sdw_job_create(sdw_engine *e, const sdw_params *params, const sdw_job
 sdw_status sdw_job_advance(sdw_job *j, bool *ret_done, sdw_error *err);
 /* Where the job stands, for progress reports; seconds is left alone. */
 void sdw_job_progress(const sdw_job *j, sdw_progress *ret);
+/* What the clean latents of the first running picture look like by now, (channels, h, w), before the VAE's scaling is
+ * undone; NULL before the first evaluation. Valid until the next unit. */
+const float *sdw_job_estimate(const sdw_job *j, int *ret_channels, int *ret_h, int *ret_w);
 /* The finished job's result; the job keeps nothing of it. */
 sdw_status sdw_job_take(sdw_job *j, sdw_result **ret, sdw_error *err);
 void sdw_job_free(sdw_job *j); /* accepts NULL */
 
-/* Bytes and work of a resolved request. */
+/* Bytes and work of a resolved request. Any thread, at any time between open and close. */
 sdw_status sdw_job_cost(sdw_engine *e, const sdw_params *params, sdw_cost *ret, sdw_error *err);
 
 #endif

@@ -71,25 +71,6 @@ static void fill(yyjson_mut_doc *doc, const sdw_request_record *r)
         if (sdw_field_given(&fields[i], &r->params)) add_field(doc, root, &fields[i], &r->params);
 }
 
-static void *json_malloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    return sdw_malloc(size);
-}
-
-static void *json_realloc(void *ctx, void *p, size_t old_size, size_t size)
-{
-    (void)ctx;
-    (void)old_size;
-    return sdw_realloc(p, size);
-}
-
-static void json_free(void *ctx, void *p)
-{
-    (void)ctx;
-    sdw_free(p);
-}
-
 void sdw_text_free(char *text)
 {
     sdw_free(text);
@@ -97,12 +78,11 @@ void sdw_text_free(char *text)
 
 sdw_status sdw_request_write_json(const sdw_request_record *r, char **ret_text, sdw_error *err)
 {
-    const yyjson_alc alc = { json_malloc, json_realloc, json_free, NULL };
-    yyjson_mut_doc *doc = yyjson_mut_doc_new(&alc);
+    yyjson_mut_doc *doc = yyjson_mut_doc_new(&sdw_json_memory);
     if (!doc) return sdw_fail_memory(err, "request as JSON", 0);
     fill(doc, r);
     yyjson_write_err why = { 0 };
-    char *text = yyjson_mut_write_opts(doc, YYJSON_WRITE_NOFLAG, &alc, NULL, &why);
+    char *text = yyjson_mut_write_opts(doc, YYJSON_WRITE_NOFLAG, &sdw_json_memory, NULL, &why);
     yyjson_mut_doc_free(doc);
     if (!text) return sdw_fail(err, SDW_INVALID, "request as JSON: %s", why.msg ? why.msg : "cannot be written");
     *ret_text = text;

@@ -131,6 +131,7 @@ sdw_status sdw_pipeline_open(const sdw_pipeline_options *o, sdw_pipeline **ret, 
     sdw_pipeline *p = sdw_calloc(1, sizeof *p);
     if (!p) return sdw_fail_memory(err, "pipeline", sizeof *p);
     atomic_init(&p->cancel, false);
+    pthread_mutex_init(&p->size_mutex, NULL);
     sdw_backend_options bo = { .threads = o->threads, .isa = o->isa };
     sdw_status status = sdw_backend_cpu.open(&bo, &p->backend, err);
     if (status == SDW_OK) status = open_model(p, o, warnings, err);
@@ -147,12 +148,13 @@ void sdw_pipeline_close(sdw_pipeline *p)
     if (!p) return;
     for (int i = 0; i < SDW_PLAN_SLOTS; i++) sdw_plan_free(p->slot[i].plan);
     for (int id = 0; id < SDW_PART_COUNT; id++) sdw_pipeline_unload(p, (sdw_part_id)id);
-    if (p->pool) p->backend->api->free(p->backend, p->pool);
+    sdw_pipeline_drop_pool(p);
     for (int i = 0; i < 2; i++) sdw_clip_bpe_close(p->tokenizer[i]);
     sdw_scheduler_config_finish(&p->scheduler);
     sdw_model_files_close(p->files);
     if (p->backend) p->backend->api->close(p->backend);
     sdw_arena_finish(&p->arena);
+    pthread_mutex_destroy(&p->size_mutex);
     sdw_free(p);
 }
 
@@ -188,24 +190,71 @@ const sdw_pipeline_shape *sdw_pipeline_shape_of(const sdw_pipeline *p)
 
 /* ---- weights ---- */
 
-static void release_source(void *ctx, sdw_weight *w)
+typedef struct packing {
+    sdw_pipeline_packed *packed;
+    void *ctx;
+    int done, total;
+} packing;
+
+static void after_pack(void *ctx, sdw_weight *w)
 {
-    (void)ctx;
+    packing *k = ctx;
     for (int i = 0; i < w->source_count; i++) {
         const sdw_weight_source *s = &w->source[i];
         size_t bytes = (size_t)(s->rows * w->in * w->k * w->k) * sdw_dtype_size(s->dtype);
         sdw_file_tensor_release(&(sdw_file_tensor){ .data = s->data, .bytes = bytes });
     }
+    k->done++;
+    if (k->packed) k->packed(k->ctx, k->done, k->total);
+}
+
+/* In portions: between two of them a caller that wants to stop is heard. */
+static sdw_status pack_part(sdw_pipeline *p, sdw_part *t, packing *k, sdw_error *err)
+{
+    enum { PORTION = 32 };
+    sdw_status status = SDW_OK;
+    for (size_t at = 0; at < t->count && status == SDW_OK; at += PORTION) {
+        if (atomic_load(&p->cancel)) return sdw_fail(err, SDW_CANCELLED, "cancelled");
+        size_t n = t->count - at < PORTION ? t->count - at : PORTION;
+        status = p->backend->api->pack(p->backend, t->weights + at, n, after_pack, k, err);
+    }
+    return status;
+}
+
+static sdw_status need(sdw_pipeline *p, sdw_part_id part, packing *k, sdw_error *err)
+{
+    sdw_part *t = &p->part[part];
+    if (t->packed) {
+        k->done += (int)t->count;
+        return SDW_OK;
+    }
+    sdw_status status = pack_part(p, t, k, err);
+    if (status != SDW_OK) sdw_pipeline_unload(p, part);
+    else t->packed = true;
+    return status;
 }
 
 sdw_status sdw_pipeline_need(sdw_pipeline *p, sdw_part_id part, sdw_error *err)
 {
-    sdw_part *t = &p->part[part];
-    if (t->packed) return SDW_OK;
-    sdw_status status = p->backend->api->pack(p->backend, t->weights, t->count, release_source, NULL, err);
-    if (status != SDW_OK) sdw_pipeline_unload(p, part);
-    else t->packed = true;
+    return need(p, part, &(packing){ 0 }, err);
+}
+
+sdw_status sdw_pipeline_load(sdw_pipeline *p, sdw_pipeline_packed *packed, void *ctx, sdw_error *err)
+{
+    packing k = { .packed = packed, .ctx = ctx };
+    sdw_status status = SDW_OK;
+    for (int id = 0; id < SDW_PART_COUNT; id++) k.total += (int)p->part[id].count;
+    for (int id = 0; id < SDW_PART_COUNT && status == SDW_OK; id++)
+        if (p->files->part[id].present) status = need(p, (sdw_part_id)id, &k, err);
     return status;
+}
+
+uint64_t sdw_pipeline_held(const sdw_pipeline *p)
+{
+    uint64_t bytes = p->pool_bytes;
+    for (int id = 0; id < SDW_PART_COUNT; id++)
+        for (size_t i = 0; i < p->part[id].count; i++) bytes += p->part[id].weights[i]->packed_bytes;
+    return bytes;
 }
 
 void sdw_pipeline_unload(sdw_pipeline *p, sdw_part_id part)
@@ -241,6 +290,17 @@ static bool same_key(const sdw_plan_key *a, const sdw_plan_key *b)
            a->layer == b->layer && a->outputs == b->outputs;
 }
 
+static sdw_status plan_for(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_slot *ret, sdw_error *err)
+{
+    sdw_plan_slot fresh = { .key = *key };
+    sdw_graph *g = sdw_graph_create(err);
+    if (!g) return SDW_NO_MEMORY;
+    record(p, key, g, &fresh);
+    sdw_status status = sdw_plan_create(g, p->backend, &fresh.plan, err);
+    if (status == SDW_OK) *ret = fresh;
+    return status;
+}
+
 sdw_status sdw_pipeline_plan(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_slot **ret, sdw_error *err)
 {
     sdw_plan_slot *oldest = &p->slot[0];
@@ -253,11 +313,8 @@ sdw_status sdw_pipeline_plan(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_
         }
         if (s->last_use < oldest->last_use) oldest = s;
     }
-    sdw_graph *g = sdw_graph_create(err);
-    if (!g) return SDW_NO_MEMORY;
-    sdw_plan_slot fresh = { .key = *key };
-    record(p, key, g, &fresh);
-    sdw_status status = sdw_plan_create(g, p->backend, &fresh.plan, err);
+    sdw_plan_slot fresh;
+    sdw_status status = plan_for(p, key, &fresh, err);
     if (status != SDW_OK) return status;
     sdw_plan_free(oldest->plan);
     *oldest = fresh;
@@ -266,12 +323,45 @@ sdw_status sdw_pipeline_plan(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_
     return SDW_OK;
 }
 
-static sdw_status grow_pool(sdw_pipeline *p, size_t bytes, sdw_error *err)
+static bool known_size(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_size *ret)
 {
-    if (bytes <= p->pool_bytes) return SDW_OK;
+    bool found = false;
+    pthread_mutex_lock(&p->size_mutex);
+    for (int i = 0; i < p->size_count && !found; i++) {
+        found = same_key(&p->size[i].key, key);
+        if (found) *ret = p->size[i];
+    }
+    pthread_mutex_unlock(&p->size_mutex);
+    return found;
+}
+
+sdw_status sdw_pipeline_plan_size(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_size *ret, sdw_error *err)
+{
+    sdw_plan_slot slot;
+    if (known_size(p, key, ret)) return SDW_OK;
+    sdw_status status = plan_for(p, key, &slot, err);
+    if (status != SDW_OK) return status;
+    *ret = (sdw_plan_size){ .key = *key, .pool_bytes = slot.plan->pool_bytes, .flop = slot.plan->flop };
+    sdw_plan_free(slot.plan);
+    pthread_mutex_lock(&p->size_mutex);
+    p->size[p->size_next] = *ret;
+    p->size_next = (p->size_next + 1) % SDW_PLAN_SIZES;
+    if (p->size_count < SDW_PLAN_SIZES) p->size_count++;
+    pthread_mutex_unlock(&p->size_mutex);
+    return SDW_OK;
+}
+
+void sdw_pipeline_drop_pool(sdw_pipeline *p)
+{
     if (p->pool) p->backend->api->free(p->backend, p->pool);
     p->pool = NULL;
     p->pool_bytes = 0;
+}
+
+static sdw_status grow_pool(sdw_pipeline *p, size_t bytes, sdw_error *err)
+{
+    if (bytes <= p->pool_bytes) return SDW_OK;
+    sdw_pipeline_drop_pool(p);
     sdw_status status = p->backend->api->alloc(p->backend, bytes, &p->pool, err);
     if (status == SDW_OK) p->pool_bytes = bytes;
     return status;

@@ -80,10 +80,18 @@ sdw_status sdw_pipeline_vae_decode(sdw_pipeline *p, int h, int w, const float *l
 /* picture (1, 3, 8h, 8w) in [-1, 1] -> moments (1, 8, h, w): means, then unclamped log variances. */
 sdw_status sdw_pipeline_vae_encode(sdw_pipeline *p, int h, int w, const float *picture, float *moments, sdw_error *err);
 
+/* Packs the weights of every part now. packed (may be NULL) hears of each weight, on one thread at a time; stops with
+ * SDW_CANCELLED when the cancel flag is set. */
+typedef void sdw_pipeline_packed(void *ctx, int done, int total);
+sdw_status sdw_pipeline_load(sdw_pipeline *p, sdw_pipeline_packed *packed, void *ctx, sdw_error *err);
+/* Bytes of packed weights and of pools, as held now. */
+uint64_t sdw_pipeline_held(const sdw_pipeline *p);
+/* Gives the pool back; the next run takes a new one. */
+void sdw_pipeline_drop_pool(sdw_pipeline *p);
 /* Frees packed weights of a part; they are packed again when next needed. */
 void sdw_pipeline_unload(sdw_pipeline *p, sdw_part_id part);
 
-/* Host arithmetic: memory and work of each part for latents of h x w. */
+/* Host arithmetic: memory and work of each part for latents of h x w. Any thread, at any time between open and close. */
 typedef struct sdw_pipeline_cost {
     uint64_t packed[SDW_PART_COUNT];
     uint64_t text_pool, unet_pool, condition_bytes, decode_pool, encode_pool;

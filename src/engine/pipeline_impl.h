@@ -2,6 +2,8 @@
 #ifndef SDW_ENGINE_PIPELINE_IMPL_H
 #define SDW_ENGINE_PIPELINE_IMPL_H
 
+#include <pthread.h>
+
 #include "engine/pipeline.h"
 #include "model/clip.h"
 #include "model/unet.h"
@@ -35,7 +37,14 @@ typedef struct sdw_plan_slot {
     uint64_t last_use;
 } sdw_plan_slot;
 
-enum { SDW_PLAN_SLOTS = 8 };
+enum { SDW_PLAN_SLOTS = 8, SDW_PLAN_SIZES = 32 };
+
+/* What planning found for a key. */
+typedef struct sdw_plan_size {
+    sdw_plan_key key;
+    size_t pool_bytes;
+    double flop;
+} sdw_plan_size;
 
 struct sdw_pipeline {
     sdw_arena arena;
@@ -53,6 +62,9 @@ struct sdw_pipeline {
     void *pool;                 /* activations of whichever plan runs */
     size_t pool_bytes;
     atomic_bool cancel;
+    pthread_mutex_t size_mutex; /* guards what follows: any thread asks for sizes */
+    sdw_plan_size size[SDW_PLAN_SIZES]; /* a ring */
+    int size_count, size_next;
 };
 
 struct sdw_condition {
@@ -67,6 +79,8 @@ struct sdw_condition {
 sdw_status sdw_pipeline_need(sdw_pipeline *p, sdw_part_id part, sdw_error *err);
 /* A plan for key from the cache, or a new one (the least recently used makes room). */
 sdw_status sdw_pipeline_plan(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_slot **ret, sdw_error *err);
+/* Pool and work of a plan for key, without keeping one. Any thread. */
+sdw_status sdw_pipeline_plan_size(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_size *ret, sdw_error *err);
 /* Runs the slot's plan in the pool. Bound tensors are bound before. */
 sdw_status sdw_pipeline_run(sdw_pipeline *p, sdw_plan_slot *slot, sdw_error *err);
 /* Bytes of a condition for rows and tokens. */

@@ -187,11 +187,11 @@ sdw_status sdw_pipeline_vae_encode(sdw_pipeline *p, int h, int w, const float *p
 
 static sdw_status cost_of(sdw_pipeline *p, sdw_plan_key key, uint64_t *ret_pool, double *ret_flop, sdw_error *err)
 {
-    sdw_plan_slot *slot;
-    sdw_status status = sdw_pipeline_plan(p, &key, &slot, err);
+    sdw_plan_size size;
+    sdw_status status = sdw_pipeline_plan_size(p, &key, &size, err);
     if (status != SDW_OK) return status;
-    if (slot->plan->pool_bytes > *ret_pool) *ret_pool = slot->plan->pool_bytes;
-    *ret_flop += slot->plan->flop;
+    if (size.pool_bytes > *ret_pool) *ret_pool = size.pool_bytes;
+    *ret_flop += size.flop;
     return SDW_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "core/limits.h"
 #include "core/rng.h"
 #include "engine/engine_impl.h"
+#include "engine/resolve.h"
 #include "sdw/fields.h"
 #include "engine/options.h"
 #include "image/geometry.h"
@@ -32,13 +33,13 @@ static sdw_status check_pictures(const sdw_engine *e, const sdw_params *p, sdw_e
 }
 
 /* A resolved request holds only what takes effect, so resolving it again warns of nothing. */
-static void warn_of_unused(sdw_engine *e, const sdw_params *given, const sdw_params *r)
+static void warn_of_unused(sdw_warnings *w, const sdw_params *given, const sdw_params *r)
 {
     if (given->negative_prompt && given->negative_prompt[0] && r->guidance <= 1.0)
-        sdw_engine_warn(e, "negative_prompt has no effect: guidance is %g, it works above 1", r->guidance);
-    if (!isnan(given->strength) && !given->init_image) sdw_engine_warn(e, "strength has no effect without init_image");
+        sdw_warn(w, "negative_prompt has no effect: guidance is %g, it works above 1", r->guidance);
+    if (!isnan(given->strength) && !given->init_image) sdw_warn(w, "strength has no effect without init_image");
     if (!given->mask && (given->invert_mask > 0 || given->mask_blur > 0 || given->inpaint_full_res > 0))
-        sdw_engine_warn(e, "invert_mask, mask_blur and inpaint_full_res have no effect without mask");
+        sdw_warn(w, "invert_mask, mask_blur and inpaint_full_res have no effect without mask");
 }
 
 /* ---- defaults ---- */
@@ -123,7 +124,7 @@ static sdw_status name_sampler(const sdw_engine *e, sdw_params *r, sdw_error *er
     return SDW_OK;
 }
 
-sdw_status sdw_engine_resolve(sdw_engine *e, const sdw_params *p, bool tell, sdw_params *ret, sdw_error *err)
+sdw_status sdw_params_resolve_with(const sdw_engine *e, const sdw_params *p, sdw_params *ret, sdw_warnings *warnings, sdw_error *err)
 {
     sdw_params r;
     if (!p->prompt) return sdw_fail_field(err, SDW_INVALID, "prompt", "prompt is missing, want a text (it may be empty)");
@@ -135,12 +136,15 @@ sdw_status sdw_engine_resolve(sdw_engine *e, const sdw_params *p, bool tell, sdw
     if (status == SDW_OK) status = name_sampler(e, &r, err);
     if (status == SDW_OK) status = draw_seed(p, &r, err);
     if (status != SDW_OK) return status;
-    if (tell) warn_of_unused(e, p, &r);
+    warn_of_unused(warnings, p, &r);
     *ret = r;
     return SDW_OK;
 }
 
 sdw_status sdw_params_resolve(sdw_engine *e, const sdw_params *p, sdw_params *ret, sdw_error *err)
 {
-    return sdw_engine_resolve(e, p, true, ret, err);
+    sdw_warnings warnings = { 0 };
+    sdw_status status = sdw_params_resolve_with(e, p, ret, &warnings, err);
+    sdw_engine_warn_all(e, &warnings);
+    return status;
 }
