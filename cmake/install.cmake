@@ -2,6 +2,11 @@
 include(GNUInstallDirs)
 if(TARGET sdw)
   install(TARGETS sdw RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # Completions and man pages are printed by the program itself, so they are what it does.
+  install(CODE "execute_process(COMMAND sh ${CMAKE_SOURCE_DIR}/scripts/print-docs.sh $<TARGET_FILE:sdw> ${CMAKE_BINARY_DIR}/printed COMMAND_ERROR_IS_FATAL ANY)")
+  install(DIRECTORY ${CMAKE_BINARY_DIR}/printed/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})
+  install(FILES ${CMAKE_BINARY_DIR}/printed/sdw DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${CMAKE_BINARY_DIR}/printed/_sdw DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 endif()
 install(TARGETS sdw_lib ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/sdw DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")

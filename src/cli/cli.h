@@ -2,6 +2,7 @@
 #ifndef SDW_CLI_CLI_H
 #define SDW_CLI_CLI_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "cli/options.h"
@@ -40,6 +41,10 @@ void sdw_command_print_help(const sdw_command *c, FILE *to);
 void sdw_cli_print_overview(FILE *to);
 /* docs/cli.md as a whole. */
 void sdw_cli_print_manual(FILE *to);
+/* "bash" or "zsh"; false for another shell, and nothing is printed. */
+bool sdw_cli_print_completion(const char *shell, FILE *to);
+/* A command's man page; NULL = the page of sdw itself. */
+void sdw_cli_print_man(const sdw_command *c, FILE *to);
 
 /* Prints "Error: ..." on standard error; the exit code that fits the status. */
 int sdw_cli_fail(const sdw_error *err);

@@ -5,27 +5,32 @@ static void add_options(sdw_cli_options *o)
 {
     static const sdw_cli_option rows[] = {
         { .name = "manual", .group = "output", .help = "print docs/cli.md: every command with every option" },
+        { .name = "man", .group = "output", .help = "print the man page of the command, or of sdw itself" },
+        { .name = "completion", .value = "SHELL", .group = "output", .help = "print completions for a shell", .range = "bash or zsh" },
     };
-    sdw_cli_add(o, rows, 1);
+    sdw_cli_add(o, rows, (int)(sizeof rows / sizeof rows[0]));
+}
+
+static int refuse(const char *what, const char *value, const char *want)
+{
+    sdw_error err = { 0 };
+    sdw_fail(&err, SDW_INVALID, "%s: '%.60s' given, want %s", what, value, want);
+    return sdw_cli_fail(&err);
 }
 
 static int run(sdw_cli_options *o)
 {
+    const char *shell = sdw_cli_value(o, "completion");
+    if (shell) return sdw_cli_print_completion(shell, stdout) ? SDW_EXIT_OK : refuse("--completion", shell, "bash or zsh");
     if (sdw_cli_on(o, "manual")) {
         sdw_cli_print_manual(stdout);
         return SDW_EXIT_OK;
     }
-    if (!o->word_count) {
-        sdw_cli_print_overview(stdout);
-        return SDW_EXIT_OK;
-    }
-    const sdw_command *c = sdw_command_find(o->words[0]);
-    if (!c) {
-        sdw_error err = { 0 };
-        sdw_fail(&err, SDW_INVALID, "help: '%.60s' given, want a command that sdw help lists", o->words[0]);
-        return sdw_cli_fail(&err);
-    }
-    sdw_command_print_help(c, stdout);
+    const sdw_command *c = o->word_count ? sdw_command_find(o->words[0]) : NULL;
+    if (o->word_count && !c) return refuse("help", o->words[0], "a command that sdw help lists");
+    if (sdw_cli_on(o, "man")) sdw_cli_print_man(c, stdout);
+    else if (c) sdw_command_print_help(c, stdout);
+    else sdw_cli_print_overview(stdout);
     return SDW_EXIT_OK;
 }
 

@@ -14,8 +14,8 @@ static void put_flag(const sdw_cli_option *row, sdw_buf *out)
     if (row->value) sdw_buf_printf(out, " %s", row->value);
 }
 
-/* "a whole number from 1 to 1000; default 20": the range of a field comes from its row. */
-static void put_range(const sdw_cli_option *row, sdw_buf *out)
+/* The range of a field comes from its row. */
+void sdw_cli_option_range(const sdw_cli_option *row, sdw_buf *out)
 {
     const sdw_field *f = sdw_field_find(row->name);
     bool field = f && f->name == row->name;
@@ -45,7 +45,7 @@ void sdw_cli_print_help(const sdw_cli_options *o, FILE *to)
         sdw_buf_init(&flag, 0);
         sdw_buf_init(&range, 0);
         put_flag(row, &flag);
-        put_range(row, &range);
+        sdw_cli_option_range(row, &range);
         if (first_of_group(o, i)) fprintf(to, "\n%s:\n", row->group);
         fprintf(to, "  %-30s %s", flag.data ? flag.data : "", row->help);
         if (range.size) fprintf(to, "\n  %-30s   (%s)", "", range.data);
@@ -63,7 +63,7 @@ void sdw_cli_print_markdown(const sdw_cli_options *o, FILE *to)
         sdw_buf_init(&flag, 0);
         sdw_buf_init(&range, 0);
         put_flag(row, &flag);
-        put_range(row, &range);
+        sdw_cli_option_range(row, &range);
         if (first_of_group(o, i)) fprintf(to, "\n**%s**\n\n| Option | Meaning | Values |\n|---|---|---|\n", row->group);
         fprintf(to, "| `%s` | %s | %s |\n", flag.data ? flag.data : "", row->help, range.size ? range.data : "");
         sdw_buf_finish(&flag);

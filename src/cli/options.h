@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "core/buf.h"
 #include "core/status.h"
 
 #define SDW_CLI_OPTIONS_MAX 96
@@ -53,6 +54,8 @@ sdw_status sdw_cli_int(const sdw_cli_options *o, const char *name, int min, int 
 /* Bytes with an optional K, M, G or T (powers of 1024; "GiB", "GB" and "G" are the same); 0 if not given. */
 sdw_status sdw_cli_bytes(const sdw_cli_options *o, const char *name, uint64_t *ret, sdw_error *err);
 
+/* Appends what an option's value may be and its default: "a whole number from 1 to 1000; default 20". */
+void sdw_cli_option_range(const sdw_cli_option *row, sdw_buf *out);
 /* The table for a person, and as Markdown for docs/cli.md. */
 void sdw_cli_print_help(const sdw_cli_options *o, FILE *to);
 void sdw_cli_print_markdown(const sdw_cli_options *o, FILE *to);
