@@ -1,8 +1,9 @@
 /* http.h - one HTTP request and its answer, as route handlers see them; nothing here knows the library underneath.
  *
- * A route is a row {method, path, flags, handler} in routes/NAME.c. When the handler runs, the guards, Host, Origin, key
- * and body limit have been passed and the whole body is there. It fills the response in one of three ways: bytes now; a
- * stream (server-sent events) that is pulled whenever something woke it; or later, when a job that it waits for ends. */
+ * A route is a row {method, path, flags, handler} in routes/NAME.c. When the handler runs, the guards, Host, Origin,
+ * key and body limit have been passed and the whole body is there. It fills the response in one of three ways: bytes
+ * now; a stream (server-sent events) that is pulled whenever something woke it; or later, when a job that it waits for
+ * ends. */
 #ifndef SDW_SERVER_HTTP_H
 #define SDW_SERVER_HTTP_H
 
@@ -50,8 +51,9 @@ typedef struct sdw_http_stream {
 } sdw_http_stream;
 
 struct sdw_http_response;
-/* An answer that waits for jobs. poll: loop or desk thread, after each wake of `job`; returns true when it has filled the response.
- * close: exactly once; client_gone if the client left before. */
+/* An answer that waits for jobs. poll: at once and after each wake of `job`, on the loop, or on a desk thread if the
+ * route says SDW_ROUTE_DESK; returns true when it has filled the response, which may be a stream but not another
+ * `later`. close: exactly once, soon after that; client_gone if the client left before. */
 typedef struct sdw_http_later {
     bool (*poll)(void *ctx, struct sdw_http_response *ret);
     void (*close)(void *ctx, bool client_gone);
@@ -74,12 +76,12 @@ typedef struct sdw_http_response {
 /* Copies name and value; a value with control bytes is refused (INTERNAL). */
 sdw_status sdw_http_add_header(sdw_http_response *r, const char *name, const char *value, sdw_error *err);
 
-/* The one place that knows each face's error body (http-apis 1.9); replaces what ret holds. code: the native word such as
- * "INVALID_REQUEST"; the other faces translate it. Defined for guards and handlers alike. */
+/* The one place that knows each face's error body (http-apis 1.9); replaces what ret holds. code: the native word such
+ * as "INVALID_REQUEST", NULL = the usual one of that status; the other faces translate it. */
 typedef enum sdw_face { SDW_FACE_NATIVE, SDW_FACE_OPENAI, SDW_FACE_SDAPI, SDW_FACE_OPS } sdw_face;
 void sdw_http_error(sdw_http_response *ret, sdw_face face, int status, const char *code, const char *message);
-/* The same from a status of the library: INVALID 400 INVALID_REQUEST, NOT_FOUND 404, BUSY 429 QUEUE_FULL with Retry-After,
- * CANCELLED 503 SHUTTING_DOWN, IO 503 STORAGE_FULL, ... (worker-protocol 4.1). */
+/* The same from a status of the library: INVALID 400 INVALID_REQUEST, NOT_FOUND 404, BUSY 429 QUEUE_FULL with
+ * Retry-After, CANCELLED 503 SHUTTING_DOWN, IO 503 STORAGE_FULL, ... (worker-protocol 4.1). */
 void sdw_http_fail(sdw_http_response *ret, sdw_face face, const sdw_error *err);
 /* Frees what ret holds and makes it empty; streams and waiting answers are closed as if the client had left. */
 void sdw_http_response_finish(sdw_http_response *ret);
@@ -91,7 +93,7 @@ typedef enum sdw_route_flag {
     SDW_ROUTE_DESK = 2,          /* the handler may read or write files or decode pictures: it runs on a desk thread */
     SDW_ROUTE_HEALTH = 4,        /* answers in the last reserved places */
     SDW_ROUTE_TOKEN_QUERY = 8,   /* ?token= is a key too (GET streams) */
-    SDW_ROUTE_SMALL_BODY = 16    /* a body of at most SDW_HTTP_SMALL_BODY; so it is for all methods but POST, PUT and PATCH */
+    SDW_ROUTE_SMALL_BODY = 16    /* a body of at most SDW_HTTP_SMALL_BODY; always so for GET and DELETE */
 } sdw_route_flag;
 
 typedef struct sdw_route {

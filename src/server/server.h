@@ -33,14 +33,19 @@ typedef struct sdw_server_limits {
 #undef SDW_SERVER_LIMIT_MEMBER
 } sdw_server_limits;
 
-/* One log line: level 0 error, 1 warning, 2 info, 3 debug; request_id and job may be NULL. Any thread. */
-typedef void sdw_server_log_fn(void *ctx, int level, const char *request_id, const char *sentence);
+/* Carries "something changed" from the worker to the server that may start after it and stop before it: give
+ * sdw_waker_wake and the waker to sdw_worker_options, the waker to the server; free it after both. */
+typedef struct sdw_waker sdw_waker;
+sdw_waker *sdw_waker_create(void); /* NULL without memory */
+void sdw_waker_free(sdw_waker *w); /* accepts NULL */
+void sdw_waker_wake(void *waker, const sdw_job_id *id); /* a sdw_worker_wake_fn: any thread, returns at once */
 
 /* Everything is copied or, where it is a pointer to an object (worker, routes), borrowed until sdw_server_stop. */
 typedef struct sdw_server_options {
     sdw_worker *worker;              /* may be NULL in tests of routes that ask none */
+    sdw_waker *waker;                /* borrowed; NULL = the server's own, for sdw_server_wake alone */
     const sdw_routes *const *routes; /* tables, NULL-terminated; sdw_server_routes holds those of routes/NAME.c */
-    void *user;                      /* for routes of tests; sdw_server_options_of(s)->user */
+    void *user;                      /* for routes of tests: sdw_server_options_of(s)->user */
 
     const char *bind_addr;           /* an address or "localhost"; NULL = "127.0.0.1" */
     int port;                        /* 0 = a free one, sdw_server_port tells */
@@ -65,7 +70,6 @@ typedef struct sdw_server_options {
     const char *ui_dir;              /* serve this folder instead of the built-in page */
     const char *ui_frame_ancestors;  /* further hosts that may show the page in a frame */
 
-    sdw_server_log_fn *log; void *log_ctx;
     /* POST /v1/shutdown was allowed: stop as after SIGTERM. Loop thread; returns at once. */
     void (*shutdown)(void *ctx); void *shutdown_ctx;
 } sdw_server_options;
