@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-static const char hex_digits[] = "0123456789abcdef";
-
 sdw_status sdw_random_bytes(void *to, size_t size, sdw_error *err)
 {
     for (unsigned char *p = to; size > 0;) {
@@ -26,11 +24,12 @@ sdw_status sdw_uuid_v4(char ret[SDW_UUID_SIZE], sdw_error *err)
     if (s != SDW_OK) return s;
     b[6] = (unsigned char)(0x40 | (b[6] & 0x0f)); /* version */
     b[8] = (unsigned char)(0x80 | (b[8] & 0x3f)); /* variant */
+    char digits[SDW_HEX128_SIZE];
+    sdw_hex_from_bytes(b, sizeof b, digits);
     char *to = ret;
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
-        *to++ = hex_digits[b[i] >> 4];
-        *to++ = hex_digits[b[i] & 15];
+    for (int i = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20) *to++ = '-';
+        *to++ = digits[i];
     }
     *to = '\0';
     return SDW_OK;
@@ -41,24 +40,8 @@ sdw_status sdw_hex128(char ret[SDW_HEX128_SIZE], sdw_error *err)
     unsigned char b[16];
     sdw_status s = sdw_random_bytes(b, sizeof b, err);
     if (s != SDW_OK) return s;
-    for (int i = 0; i < 16; i++) {
-        ret[2 * i] = hex_digits[b[i] >> 4];
-        ret[2 * i + 1] = hex_digits[b[i] & 15];
-    }
-    ret[32] = '\0';
+    sdw_hex_from_bytes(b, sizeof b, ret);
     return SDW_OK;
-}
-
-static bool is_hex_digit(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
-bool sdw_is_hex(const char *text, size_t digits)
-{
-    for (size_t i = 0; i < digits; i++)
-        if (!is_hex_digit(text[i])) return false;
-    return text[digits] == '\0';
 }
 
 bool sdw_is_hex128(const char *text)
@@ -70,7 +53,7 @@ bool sdw_is_uuid_v4(const char *text)
 {
     for (size_t i = 0; i < SDW_UUID_SIZE - 1; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : !is_hex_digit(text[i])) return false;
+        if (dash ? text[i] != '-' : !strchr("0123456789abcdef", text[i]) || !text[i]) return false;
     }
     return text[SDW_UUID_SIZE - 1] == '\0' && text[14] == '4' && strchr("89ab", text[19]) != NULL;
 }

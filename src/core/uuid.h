@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/hex.h"
 #include "core/status.h"
 
 #define SDW_UUID_SIZE 37  /* 8-4-4-4-12 lower-case digits and the NUL */
@@ -21,7 +22,5 @@ sdw_status sdw_hex128(char ret[SDW_HEX128_SIZE], sdw_error *err);
 /* Whether text is written exactly as the two functions above write. */
 bool sdw_is_uuid_v4(const char *text);
 bool sdw_is_hex128(const char *text);
-/* `digits` lower-case hexadecimal digits and nothing behind them; such as 64 for a SHA-256. */
-bool sdw_is_hex(const char *text, size_t digits);
 
 #endif

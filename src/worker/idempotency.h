@@ -1,5 +1,6 @@
 /* idempotency.h - which job an Idempotency-Key stands for. Keys and scopes are kept only as hashes: no credential can be
- * read from them. Bounded in number and age, oldest first out. Any thread (own mutex). */
+ * read from them. Bounded in number and age, oldest first out. Any thread (own
+ * mutex, held while the table grows). */
 #ifndef SDW_WORKER_IDEMPOTENCY_H
 #define SDW_WORKER_IDEMPOTENCY_H
 
@@ -28,6 +29,9 @@ sdw_status sdw_idempotency_begin(sdw_idempotency *t, const uint8_t key[SDW_IDEMP
                                  double now, sdw_job_id *ret_job, sdw_error *err);
 void sdw_idempotency_commit(sdw_idempotency *t, const uint8_t key[SDW_IDEMPOTENCY_HASH], const sdw_job_id *job, double now);
 void sdw_idempotency_abort(sdw_idempotency *t, const uint8_t key[SDW_IDEMPOTENCY_HASH]);
+
+/* Removes a key, committed or not: its job was never accepted after all. */
+void sdw_idempotency_forget(sdw_idempotency *t, const uint8_t key[SDW_IDEMPOTENCY_HASH]);
 
 /* Puts an entry back that was remembered elsewhere; an older one of its key is replaced. */
 sdw_status sdw_idempotency_restore(sdw_idempotency *t, const sdw_idempotency_entry *e, sdw_error *err);
