@@ -1,7 +1,7 @@
 # For those who have make: each target is one command that works without it too (docs/building.md).
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check test-peers bench install clean
+.PHONY: all demo test check test-peers valgrind bench install clean
 all:
 	@scripts/install-deps.sh build
 	@test -f build/release/build.ninja || cmake --preset release
@@ -22,6 +22,10 @@ check:
 
 test-peers: all
 	@scripts/test-peers.sh
+
+# The program under valgrind, on a tiny model.
+valgrind: all
+	@scripts/test-valgrind.sh
 
 # MODEL=folder or file; the demo model without it. ARGS="--width 512 --height 512 --steps 3"
 bench: all
