@@ -1,7 +1,7 @@
-/* ldm_out.h - from canonical names to those of a single file in the original layout: the way back of io/ldm_names.h and
- * io/clip_names.h, for files that we make ourselves. */
-#ifndef SDW_ORACLE_LDM_OUT_H
-#define SDW_ORACLE_LDM_OUT_H
+/* ldm_out.h - from canonical names to those of a single file in the original layout: the way back of ldm_names.h and
+ * clip_names.h, for files that we make ourselves. */
+#ifndef SDW_IO_LDM_OUT_H
+#define SDW_IO_LDM_OUT_H
 
 #include <stdbool.h>
 #include <stddef.h>

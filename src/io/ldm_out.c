@@ -1,5 +1,5 @@
 /* ldm_out.c - see ldm_out.h. Blocks of a side are numbered in one row, diffusers numbers them by level. */
-#include "oracle/ldm_out.h"
+#include "io/ldm_out.h"
 
 #include <stdio.h>
 #include <stdlib.h>
