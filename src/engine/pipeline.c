@@ -107,6 +107,11 @@ static sdw_status open_scheduler(sdw_pipeline *p, const char *prediction, sdw_wa
 {
     sdw_status status = sdw_scheduler_config_read(p->files->scheduler, "scheduler/scheduler_config.json", &p->scheduler, err);
     if (status != SDW_OK) return status;
+    if (p->files->family->mends_scheduler) {
+        p->scheduler.has_steps_offset = true;
+        p->scheduler.steps_offset = 1;
+        p->scheduler.clip_sample = SDW_MAYBE_FALSE;
+    }
     if (prediction) return sdw_prediction_parse(prediction, &p->scheduler.prediction, err);
     if (p->files->prediction_is_a_guess)
         sdw_warn(warnings, "%s: the file does not say whether this SD 2.x model predicts v or epsilon; v is assumed, --prediction epsilon for the other",

@@ -42,6 +42,9 @@ typedef struct sdw_family {
     /* Pad token ids of the two tokenizers when no tokenizer files say it. */
     int pad_id[2];
     bool force_zeros_for_empty_prompt;
+    /* The reference's pipelines of this family work with steps_offset 1 and without clip_sample, whatever the scheduler
+     * file says: files of early models lack both, and the defaults of the classes are wrong for latents. */
+    bool mends_scheduler;
     /* Set when the header alone cannot tell epsilon from v: loading warns and names --prediction. */
     bool prediction_is_a_guess;
     sdw_family_defaults defaults;

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +120,34 @@ static void every_sampler_takes_a_schedule_or_names_the_field(void **state)
             }
         }
     assert_true(ran > samplers); /* more than the plain schedule of each */
+}
+
+#define DDIM "{\"_class_name\":\"DDIMScheduler\",\"beta_schedule\":\"scaled_linear\",\"beta_start\":0.00085,\"beta_end\":0.012"
+
+/* As the reference's pipelines do it: SD 1 and 2 mend what their scheduler file lacks, SDXL takes it as it is. */
+static void a_scheduler_file_without_clip_sample_and_offset_is_mended_where_the_reference_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folder;
+        tiny_kind kind;
+        bool mended;
+    } rows[] = { { "mend_sd15", TINY_SD15, true }, { "mend_sdxl", TINY_SDXL, false } };
+    for (int i = 0; i < 2; i++) {
+        char full[40];
+        snprintf(full, sizeof full, "%s_full", rows[i].folder);
+        tiny_write(rows[i].folder, &(tiny_options){ .kind = rows[i].kind, .scheduler = DDIM "}" });
+        tiny_write(full, &(tiny_options){ .kind = rows[i].kind, .scheduler = DDIM ",\"steps_offset\":1,\"clip_sample\":false}" });
+        sdw_engine *a = tiny_open(rows[i].folder, NULL), *b = tiny_open(full, NULL);
+        sdw_params p = tiny_params("mended");
+        p.sampler = NULL;
+        sdw_result *with = tiny_generate(a, &p), *without = tiny_generate(b, &p);
+        assert_int_equal(tiny_same(&with->images[0], &without->images[0]), rows[i].mended);
+        sdw_result_free(with);
+        sdw_result_free(without);
+        sdw_engine_close(a);
+        sdw_engine_close(b);
+    }
 }
 
 static void guidance_and_its_rescale_change_the_result(void **state)
@@ -355,6 +384,7 @@ int main(void)
         cmocka_unit_test(pictures_have_the_size_asked_for),
         cmocka_unit_test(every_sampler_runs_with_one_step_and_with_three),
         cmocka_unit_test(every_sampler_takes_a_schedule_or_names_the_field),
+        cmocka_unit_test(a_scheduler_file_without_clip_sample_and_offset_is_mended_where_the_reference_does),
         cmocka_unit_test(guidance_and_its_rescale_change_the_result),
         cmocka_unit_test(absent_and_empty_negative_prompts_differ_for_sdxl_alone),
         cmocka_unit_test(long_prompts_go_on_in_a_second_chunk_or_are_cut_with_a_warning),

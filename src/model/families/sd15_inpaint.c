@@ -28,6 +28,7 @@ const sdw_family sdw_family_sd15_inpaint = {
     .scheduler = SDW_DDIM_CONFIG(epsilon),
     .pad_id = { 49407, 0 },
     .force_zeros_for_empty_prompt = false,
+    .mends_scheduler = true,
     .prediction_is_a_guess = false,
     .defaults = { .steps = 20, .guidance = 7.5, .img2img_strength = 0.8, .inpaint_strength = 1.0 },
 };

@@ -29,6 +29,7 @@ const sdw_family sdw_family_sd21 = {
     .scheduler = SDW_DDIM_CONFIG(v_prediction),
     .pad_id = { 0, 0 },
     .force_zeros_for_empty_prompt = false,
+    .mends_scheduler = true,
     .prediction_is_a_guess = true,
     .defaults = { .steps = 20, .guidance = 7.5, .img2img_strength = 0.8, .inpaint_strength = 1.0 },
 };

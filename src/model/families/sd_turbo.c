@@ -25,6 +25,7 @@ const sdw_family sdw_family_sd_turbo = {
     .scheduler = SDW_EULER_CONFIG(EulerDiscreteScheduler, trailing, 1),
     .pad_id = { 0, 0 },
     .force_zeros_for_empty_prompt = false,
+    .mends_scheduler = true,
     .prediction_is_a_guess = false,
     .defaults = { .steps = 4, .guidance = 0.0, .img2img_strength = 0.5, .inpaint_strength = 1.0 },
 };
