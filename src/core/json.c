@@ -207,3 +207,24 @@ sdw_status sdw_json_read_file(const char *path, const sdw_json_limits *limits, y
     close(fd);
     return s;
 }
+
+void sdw_json_append(sdw_buf *to, yyjson_val *value)
+{
+    const yyjson_alc alc = { .malloc = alc_malloc, .realloc = alc_realloc, .free = alc_free };
+    size_t size = 0;
+    char *text = yyjson_val_write_opts(value, YYJSON_WRITE_NOFLAG, &alc, &size, NULL);
+    if (text) sdw_buf_append(to, text, size);
+    else to->failed = true;
+    sdw_free(text);
+}
+
+void sdw_json_append_text(sdw_buf *to, const char *text)
+{
+    sdw_buf_puts(to, "\"");
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || *c == '\\') sdw_buf_printf(to, "\\%c", *c);
+        else if ((unsigned char)*c < 0x20) sdw_buf_printf(to, "\\u%04x", (unsigned)(unsigned char)*c);
+        else sdw_buf_append(to, c, 1);
+    }
+    sdw_buf_puts(to, "\"");
+}

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <yyjson.h>
 
+#include "core/buf.h"
 #include "core/status.h"
 
 typedef enum sdw_json_top { SDW_JSON_ANY, SDW_JSON_OBJECT, SDW_JSON_ARRAY } sdw_json_top;
@@ -22,6 +23,10 @@ sdw_status sdw_json_parse(const char *text, size_t size, const char *what, const
                           yyjson_doc **ret_doc, sdw_error *err);
 /* Reads a whole file within the byte limit, then parses it. */
 sdw_status sdw_json_read_file(const char *path, const sdw_json_limits *limits, yyjson_doc **ret_doc, sdw_error *err);
+/* Appends a value as JSON on one line. A failure sticks in the buffer. */
+void sdw_json_append(sdw_buf *to, yyjson_val *value);
+/* The same for a text, with its quotes. Bytes above 0x7f pass as they are. */
+void sdw_json_append_text(sdw_buf *to, const char *text);
 
 /* yyjson's memory through core/mem.h, for documents that are written. Static storage. */
 extern const yyjson_alc sdw_json_memory;

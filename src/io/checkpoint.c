@@ -301,6 +301,11 @@ void sdw_file_tensor_release(const sdw_file_tensor *t)
     sdw_mapping_release(t->data, t->bytes);
 }
 
+void sdw_checkpoint_release(const sdw_checkpoint *c)
+{
+    for (size_t i = 0; i < c->shard_count; i++) sdw_mapping_release(c->shards[i].map.data, c->shards[i].map.size);
+}
+
 /* Stored as shape[1] rows of shape[0]; widened a piece of a row at a time and scattered. */
 static void read_transposed(const sdw_file_tensor *t, float *dst)
 {

@@ -64,6 +64,8 @@ const char *sdw_checkpoint_path(const sdw_checkpoint *c);
 /* Tells the kernel that these mapped bytes are not needed in memory any more (they stay readable). Only data and bytes
  * are looked at; data must lie in a mapped file. */
 void sdw_file_tensor_release(const sdw_file_tensor *t);
+/* The same for all bytes of a checkpoint's own files; a view has none. */
+void sdw_checkpoint_release(const sdw_checkpoint *c);
 /* Widens the whole tensor to f32 in the model's orientation (transposes if need be). dst: elements of shape.
  * The dtype must be one of a weight (sdw_dtype_is_weight). */
 void sdw_file_tensor_read_f32(const sdw_file_tensor *t, float *dst);

@@ -167,16 +167,28 @@ static void diffusers_vae_row(const void *ctx, const sdw_file_tensor *source, sd
         { "proj_attn.", "to_out.0." },
     };
     static const char attention[] = ".mid_block.attentions.0.";
-    (void)ctx;
-    const char *at = strstr(source->name, attention), *rest = at ? at + sizeof attention - 1 : NULL;
+    const char *s = source->name;
+    if (!sdw_name_take(&s, ctx)) return;
+    const char *at = strstr(s, attention), *rest = at ? at + sizeof attention - 1 : NULL;
     const sdw_name_pair *p = rest ? sdw_name_match(rest, old, COUNT(old)) : NULL;
-    if (p) sdw_view_row_name(row, "%.*s%s%s", (int)(rest - source->name), source->name, p->to, rest + strlen(p->from));
-    else sdw_view_row_name(row, "%s", source->name);
+    if (p) sdw_view_row_name(row, "%.*s%s%s", (int)(rest - s), s, p->to, rest + strlen(p->from));
+    else sdw_view_row_name(row, "%s", s);
 }
 
-sdw_status sdw_diffusers_vae_view(sdw_checkpoint *file, sdw_checkpoint **ret, sdw_error *err)
+sdw_status sdw_diffusers_vae_view(sdw_checkpoint *file, const char *prefix, sdw_checkpoint **ret, sdw_error *err)
 {
-    return sdw_checkpoint_view(file, diffusers_vae_row, NULL, ret, err);
+    return sdw_checkpoint_view(file, diffusers_vae_row, prefix, ret, err);
+}
+
+static void prefixed_row(const void *ctx, const sdw_file_tensor *source, sdw_view_row *row)
+{
+    const char *s = source->name;
+    if (sdw_name_take(&s, ctx)) sdw_view_row_name(row, "%s", s);
+}
+
+sdw_status sdw_prefixed_view(sdw_checkpoint *file, const char *prefix, sdw_checkpoint **ret, sdw_error *err)
+{
+    return sdw_checkpoint_view(file, prefixed_row, prefix, ret, err);
 }
 
 void sdw_ldm_ignore_leftovers(sdw_checkpoint *file)

@@ -10,8 +10,11 @@
 sdw_status sdw_ldm_unet_view(sdw_checkpoint *file, int resnets, sdw_checkpoint **ret, sdw_error *err);
 /* "first_stage_model.*". Shapes stay as they are: LDM files hold the attention's matrices as 1x1 convolutions. */
 sdw_status sdw_ldm_vae_view(sdw_checkpoint *file, sdw_checkpoint **ret, sdw_error *err);
-/* A VAE in diffusers names, of which old ones call the attention's matrices query, key, value and proj_attn. */
-sdw_status sdw_diffusers_vae_view(sdw_checkpoint *file, sdw_checkpoint **ret, sdw_error *err);
+/* What is named behind `prefix`, without it. */
+sdw_status sdw_prefixed_view(sdw_checkpoint *file, const char *prefix, sdw_checkpoint **ret, sdw_error *err);
+/* The same for a VAE in diffusers names, of which old ones call the attention's matrices query, key, value and
+ * proj_attn. prefix "" = the whole file. */
+sdw_status sdw_diffusers_vae_view(sdw_checkpoint *file, const char *prefix, sdw_checkpoint **ret, sdw_error *err);
 /* Marks as used what a checkpoint of a training run carries beside the model: averaged copies, noise tables, losses. */
 void sdw_ldm_ignore_leftovers(sdw_checkpoint *file);
 

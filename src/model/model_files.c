@@ -90,7 +90,25 @@ static sdw_status text_view(sdw_model_files_impl *m, int index, sdw_error *err)
     return sdw_fail(err, SDW_FORMAT, "%s: no %s, want tensors named %s...", m->pub.path, part->name, text_encoders[index][0].prefix);
 }
 
-static sdw_status single_views(sdw_model_files_impl *m, sdw_error *err)
+/* Diffusers names behind the part's: "unet.conv_in.weight". */
+static sdw_status prefixed_views(sdw_model_files_impl *m, sdw_error *err)
+{
+    char prefix[32];
+    sdw_status s = SDW_OK;
+    for (int i = 0; s == SDW_OK && i < SDW_PART_COUNT; i++) {
+        sdw_part_files *part = &m->pub.part[i];
+        if (!part->present) continue;
+        snprintf(prefix, sizeof prefix, "%s.", part->name);
+        if (!has_prefix(m->base[0], prefix))
+            return sdw_fail(err, SDW_FORMAT, "%s: no %s, want tensors named %s...", m->pub.path, part->name, prefix);
+        s = i == SDW_PART_UNET  ? sdw_prefixed_view(m->base[0], prefix, &part->weights, err)
+            : i == SDW_PART_VAE ? sdw_diffusers_vae_view(m->base[0], prefix, &part->weights, err)
+                                : sdw_clip_view(m->base[0], prefix, &part->weights, err);
+    }
+    return s;
+}
+
+static sdw_status ldm_views(sdw_model_files_impl *m, sdw_error *err)
 {
     sdw_part_files *part = m->pub.part;
     sdw_checkpoint *file = m->base[0];
@@ -110,6 +128,7 @@ static sdw_status single_views(sdw_model_files_impl *m, sdw_error *err)
 
 static sdw_status open_single(sdw_model_files_impl *m, const sdw_model_files_options *o, sdw_warnings *warnings, sdw_error *err)
 {
+    const char *carried;
     m->pub.single_file = true;
     if (o->variant)
         return sdw_fail_field(err, SDW_INVALID, "variant", "%s: variant %.40s is asked for, but a single file has no variants",
@@ -117,11 +136,13 @@ static sdw_status open_single(sdw_model_files_impl *m, const sdw_model_files_opt
     sdw_status s = sdw_checkpoint_open(m->pub.path, &m->base[0], err);
     if (s == SDW_OK && o->config_dir) {
         s = sdw_model_folder_read(m, o->config_dir, warnings, err);
+    } else if (s == SDW_OK && (carried = sdw_checkpoint_metadata(m->base[0], SDW_CARRIED_KEY)) != NULL) {
+        s = sdw_model_carried_read(m, carried, err);
     } else if (s == SDW_OK) {
         s = sdw_family_detect(m->base[0], &m->pub.family, err);
         if (s == SDW_OK) s = published_configs(m, err);
     }
-    if (s == SDW_OK) s = single_views(m, err);
+    if (s == SDW_OK) s = has_prefix(m->base[0], "unet.") ? prefixed_views(m, err) : ldm_views(m, err);
     return s;
 }
 
@@ -199,6 +220,13 @@ void sdw_model_files_warn_unused(const sdw_model_files *files, sdw_warnings *war
         }
         warn_of(&u, sdw_checkpoint_path(base), warnings);
     }
+}
+
+void sdw_model_files_release(const sdw_model_files *files)
+{
+    const sdw_model_files_impl *m = (const sdw_model_files_impl *)files;
+    for (int b = 0; b < SDW_PART_COUNT; b++)
+        if (m->base[b]) sdw_checkpoint_release(m->base[b]);
 }
 
 void sdw_model_files_close(sdw_model_files *files)

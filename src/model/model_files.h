@@ -25,6 +25,11 @@ typedef struct sdw_model_files_options {
     const char *variant;       /* "fp16" etc. to insist on; NULL = the plain file if there, else fp16 */
 } sdw_model_files_options;
 
+/* A single file may carry the configurations of its parts, as one JSON text under this key of its metadata: then
+ * nothing has to be detected. Beside them: is the prediction type only assumed? */
+#define SDW_CARRIED_KEY "sdw_model"
+#define SDW_CARRIED_GUESS "prediction_is_a_guess"
+
 typedef struct sdw_model_files {
     char *path;
     bool single_file;
@@ -37,12 +42,15 @@ typedef struct sdw_model_files {
     bool prediction_is_a_guess;            /* SD 2.x single file without config */
 } sdw_model_files;
 
-/* Opens a diffusers folder or a single .safetensors file; reads configs and headers, no weights. Never opens a file
+/* Opens a diffusers folder or a single .safetensors file (in LDM names, or in diffusers names behind those of the
+ * parts, "unet.conv_in.weight"); reads configs and headers, no weights. Never opens a file
  * outside the named folder (component names with separators or ".." are refused). warnings may be NULL. */
 sdw_status sdw_model_files_open(const char *path, const sdw_model_files_options *options, sdw_model_files **ret,
                                 sdw_warnings *warnings, sdw_error *err);
 /* Warns of every tensor that nobody marked as used (a few names, then a count). */
 void sdw_model_files_warn_unused(const sdw_model_files *m, sdw_warnings *warnings);
+/* Tells the kernel that no mapped page of the weights is needed in memory now; they stay readable. */
+void sdw_model_files_release(const sdw_model_files *m);
 void sdw_model_files_close(sdw_model_files *m); /* accepts NULL */
 
 #endif

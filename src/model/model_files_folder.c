@@ -1,4 +1,5 @@
-/* model_files_folder.c - a diffusers folder: model_index.json decides the parts, their config.json the dimensions. */
+/* model_files_folder.c - a diffusers folder: model_index.json decides the parts, their config.json the dimensions. A
+ * single file may carry the same texts in its header. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,13 +63,27 @@ static sdw_status check_class(const struct component *c, const char *class_name,
                     c->classes[1] ? " or " : "", c->classes[1] ? c->classes[1] : "");
 }
 
-static sdw_status read_json(const char *folder, const char *part, const char *name, yyjson_doc **ret, sdw_error *err)
+/* Where the configurations are: in files of a folder, or in what a single file carries. */
+typedef struct source {
+    const char *folder;     /* NULL = carried */
+    yyjson_val *carried;    /* component name -> its configuration */
+    yyjson_val *index;      /* root of model_index.json */
+    const char *index_path; /* for messages */
+} source;
+
+static sdw_status read_config(const source *from, const char *part, const char *name, yyjson_doc **doc, yyjson_val **ret,
+                              sdw_error *err)
 {
     const sdw_json_limits limits = { .top = SDW_JSON_OBJECT };
-    char *path = sdw_model_path_join(folder, part, name);
-    if (!path) return sdw_fail_memory(err, "path", strlen(folder));
-    sdw_status s = sdw_json_read_file(path, &limits, ret, err);
+    if (!from->folder) {
+        *ret = yyjson_obj_get(from->carried, part);
+        return yyjson_is_obj(*ret) ? SDW_OK : sdw_fail(err, SDW_FORMAT, "%s: no configuration of %s in it", from->index_path, part);
+    }
+    char *path = sdw_model_path_join(from->folder, part, name);
+    if (!path) return sdw_fail_memory(err, "path", strlen(from->folder));
+    sdw_status s = sdw_json_read_file(path, &limits, doc, err);
     sdw_free(path);
+    if (s == SDW_OK) *ret = yyjson_doc_get_root(*doc);
     return s;
 }
 
@@ -81,6 +96,7 @@ static bool is_folder(const char *path)
 static sdw_status add_tokenizer(sdw_model_files_impl *m, const char *folder, const struct component *c, sdw_warnings *warnings,
                                 sdw_error *err)
 {
+    if (!folder) return SDW_OK; /* a file carries none: the built-in vocabulary */
     char *path = sdw_model_path_join(folder, c->name, NULL);
     if (!path) return sdw_fail_memory(err, "path", strlen(folder));
     if (is_folder(path)) {
@@ -93,9 +109,10 @@ static sdw_status add_tokenizer(sdw_model_files_impl *m, const char *folder, con
 }
 
 /* One key of model_index.json: [library, class], where [null, null] and null say that the component is absent. */
-static sdw_status add_component(sdw_model_files_impl *m, const char *folder, const char *index_path, const char *name,
-                                yyjson_val *value, sdw_warnings *warnings, sdw_error *err)
+static sdw_status add_component(sdw_model_files_impl *m, const source *from, const char *name, yyjson_val *value,
+                                sdw_warnings *warnings, sdw_error *err)
 {
+    const char *index_path = from->index_path;
     if (name[0] == '_' || !yyjson_is_arr(value)) return SDW_OK; /* settings of the pipeline, not components */
     yyjson_val *class_value = yyjson_arr_get(value, 1);
     if (yyjson_arr_size(value) != 2 || (!yyjson_is_str(class_value) && !yyjson_is_null(class_value)))
@@ -109,29 +126,26 @@ static sdw_status add_component(sdw_model_files_impl *m, const char *folder, con
     if (s != SDW_OK) return s;
     if (c->role == ROLE_PART) {
         m->pub.part[c->index].present = true;
-        s = read_json(folder, name, "config.json", &m->config_doc[c->index], err);
-        if (s == SDW_OK) m->pub.part[c->index].config = yyjson_doc_get_root(m->config_doc[c->index]);
+        s = read_config(from, name, "config.json", &m->config_doc[c->index], &m->pub.part[c->index].config, err);
     } else if (c->role == ROLE_TOKENIZER) {
-        s = add_tokenizer(m, folder, c, warnings, err);
+        s = add_tokenizer(m, from->folder, c, warnings, err);
     } else if (c->role == ROLE_SCHEDULER) {
-        s = read_json(folder, name, "scheduler_config.json", &m->scheduler_doc, err);
-        if (s == SDW_OK) m->pub.scheduler = yyjson_doc_get_root(m->scheduler_doc);
+        s = read_config(from, name, "scheduler_config.json", &m->scheduler_doc, &m->pub.scheduler, err);
     }
     return s;
 }
 
-static sdw_status read_components(sdw_model_files_impl *m, const char *folder, const char *index_path, sdw_warnings *warnings,
-                                  sdw_error *err)
+static sdw_status read_components(sdw_model_files_impl *m, const source *from, sdw_warnings *warnings, sdw_error *err)
 {
-    yyjson_val *root = yyjson_doc_get_root(m->index_doc);
+    yyjson_val *root = from->index;
     const char *class_name = yyjson_get_str(yyjson_obj_get(root, "_class_name"));
-    sdw_status s = check_pipeline(class_name, index_path, err);
+    sdw_status s = check_pipeline(class_name, from->index_path, err);
     if (s != SDW_OK) return s;
     m->pub.class_name = sdw_strdup(class_name);
     if (!m->pub.class_name) return sdw_fail_memory(err, "class name", strlen(class_name));
     yyjson_obj_iter it = yyjson_obj_iter_with(root);
     for (yyjson_val *key; s == SDW_OK && (key = yyjson_obj_iter_next(&it));)
-        s = add_component(m, folder, index_path, yyjson_get_str(key), yyjson_obj_iter_get_val(key), warnings, err);
+        s = add_component(m, from, yyjson_get_str(key), yyjson_obj_iter_get_val(key), warnings, err);
     yyjson_val *zeros = yyjson_obj_get(root, "force_zeros_for_empty_prompt");
     m->force_zeros_given = yyjson_is_bool(zeros);
     m->pub.force_zeros_for_empty_prompt = yyjson_get_bool(zeros);
@@ -195,6 +209,15 @@ static sdw_status find_family(sdw_model_files_impl *m, const char *index_path, s
                     traits.in_channels, traits.in_channels == 8 ? " (InstructPix2Pix)" : "");
 }
 
+static sdw_status read_all(sdw_model_files_impl *m, const source *from, sdw_warnings *warnings, sdw_error *err)
+{
+    sdw_status s = read_components(m, from, warnings, err);
+    if (s == SDW_OK) s = check_parts(m, from->folder ? from->folder : m->pub.path, from->index_path, err);
+    if (s == SDW_OK) s = find_family(m, from->index_path, err);
+    if (s == SDW_OK && !m->force_zeros_given) m->pub.force_zeros_for_empty_prompt = m->pub.family->force_zeros_for_empty_prompt;
+    return s;
+}
+
 sdw_status sdw_model_folder_read(sdw_model_files_impl *m, const char *folder, sdw_warnings *warnings, sdw_error *err)
 {
     const sdw_json_limits limits = { .top = SDW_JSON_OBJECT };
@@ -208,12 +231,24 @@ sdw_status sdw_model_folder_read(sdw_model_files_impl *m, const char *folder, sd
         s = sdw_fail(err, SDW_NOT_FOUND, "%s: no model_index.json in it, want a diffusers folder or a .safetensors file", folder);
     else
         s = sdw_json_read_file(path, &limits, &m->index_doc, err);
-    if (s == SDW_OK) s = read_components(m, folder, path, warnings, err);
-    if (s == SDW_OK) s = check_parts(m, folder, path, err);
-    if (s == SDW_OK) s = find_family(m, path, err);
-    if (s == SDW_OK && !m->force_zeros_given) m->pub.force_zeros_for_empty_prompt = m->pub.family->force_zeros_for_empty_prompt;
+    const source from = { .folder = folder, .index = yyjson_doc_get_root(m->index_doc), .index_path = path };
+    if (s == SDW_OK) s = read_all(m, &from, warnings, err);
     sdw_free(path);
     return s;
+}
+
+sdw_status sdw_model_carried_read(sdw_model_files_impl *m, const char *text, sdw_error *err)
+{
+    const sdw_json_limits limits = { .top = SDW_JSON_OBJECT };
+    char what[320];
+    snprintf(what, sizeof what, "%.256s: %s", m->pub.path, SDW_CARRIED_KEY);
+    sdw_status s = sdw_json_parse(text, strlen(text), what, &limits, &m->index_doc, err);
+    if (s != SDW_OK) return s;
+    yyjson_val *root = yyjson_doc_get_root(m->index_doc), *index = yyjson_obj_get(root, "model_index");
+    const source from = { .carried = root, .index = index, .index_path = what };
+    if (!yyjson_is_obj(index)) return sdw_fail(err, SDW_FORMAT, "%s: no model_index in it", what);
+    m->pub.prediction_is_a_guess = yyjson_get_bool(yyjson_obj_get(root, SDW_CARRIED_GUESS));
+    return read_all(m, &from, NULL, err);
 }
 
 static sdw_status open_part(sdw_model_files_impl *m, int i, const char *folder, const char *variant, sdw_warnings *warnings,
@@ -228,7 +263,7 @@ static sdw_status open_part(sdw_model_files_impl *m, int i, const char *folder, 
     switch (i) {
     case SDW_PART_TEXT_ENCODER:
     case SDW_PART_TEXT_ENCODER_2: return sdw_clip_view(m->base[i], "", &part->weights, err);
-    case SDW_PART_VAE: return sdw_diffusers_vae_view(m->base[i], &part->weights, err);
+    case SDW_PART_VAE: return sdw_diffusers_vae_view(m->base[i], "", &part->weights, err);
     default: part->weights = m->base[i]; return SDW_OK;
     }
 }

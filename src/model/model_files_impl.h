@@ -19,6 +19,9 @@ char *sdw_model_path_join(const char *folder, const char *part, const char *name
 /* Reads model_index.json, the configurations and the scheduler of a diffusers folder, finds its tokenizers and its
  * family. Opens no weights. */
 sdw_status sdw_model_folder_read(sdw_model_files_impl *m, const char *folder, sdw_warnings *warnings, sdw_error *err);
+/* Reads what a single file carries about itself: {"model_index":{...},"unet":{...},...,"scheduler":{...}} under the key
+ * SDW_CARRIED_KEY of its metadata. */
+sdw_status sdw_model_carried_read(sdw_model_files_impl *m, const char *text, sdw_error *err);
 /* Opens the weights of the parts that are present. */
 sdw_status sdw_model_folder_open_weights(sdw_model_files_impl *m, const char *folder, const char *variant, sdw_warnings *warnings,
                                          sdw_error *err);

@@ -244,7 +244,7 @@ static void old_attention_names_of_the_vae_are_todays(void **state)
     sdw_error err = { 0 };
     WRITE("vae.safetensors", list);
     sdw_checkpoint *c = open_file("vae.safetensors");
-    assert_int_equal(sdw_diffusers_vae_view(c, &v, &err), SDW_OK);
+    assert_int_equal(sdw_diffusers_vae_view(c, "", &v, &err), SDW_OK);
     for (size_t i = 0; i < 6; i++) assert_true(first_value(sdw_checkpoint_find(v, want[i])) == (float)(i + 1));
     sdw_checkpoint_close(v);
     sdw_checkpoint_close(c);
