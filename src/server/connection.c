@@ -182,9 +182,10 @@ sdw_conn_news sdw_conn_look(sdw_conn *c)
     return news;
 }
 
-void sdw_conn_exchange_began(sdw_conn *c)
+void sdw_conn_exchange_began(sdw_conn *c, sdw_exchange *x)
 {
     pthread_mutex_lock(&c->server->lock);
+    c->exchange = x;
     c->server->exchanges++;
     if (c->phase == SDW_CONN_IDLE) {
         c->phase = SDW_CONN_HEAD;
@@ -200,6 +201,7 @@ void sdw_conn_exchange_ended(sdw_conn *c)
     (void)sdw_tcp_look(c->fd, &tcp);
     pthread_mutex_lock(&s->lock);
     leave_list(c);
+    c->exchange = NULL;
     c->phase = SDW_CONN_IDLE;
     c->deadline = sdw_clock_monotonic_s() + s->o.limits.idle_timeout_s;
     c->received = tcp.received;

@@ -29,7 +29,7 @@ void *sdw_exchange_begin(void *server, const char *raw_target, struct MHD_Connec
     x->started = sdw_clock_monotonic_s();
     x->raw_target = sdw_strdup(raw_target ? raw_target : "");
     sdw_head_init(&x->head);
-    sdw_conn_exchange_began(c);
+    sdw_conn_exchange_began(c, x);
     return x;
 }
 

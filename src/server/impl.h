@@ -44,6 +44,7 @@ struct sdw_conn {
     bool loopback;
     /* Guarded by the server's lock. */
     sdw_conn_phase phase;
+    sdw_exchange *exchange; /* NULL between two requests */
     double deadline;        /* monotonic seconds; 0 = none */
     bool suspended;         /* MHD does not look at it; whoever clears this resumes it */
     bool on_desk;           /* a desk thread works for it: wakes only leave `woken` */
@@ -157,7 +158,7 @@ void sdw_conn_wait_for(sdw_conn *c, sdw_conn_phase phase, const sdw_job_id *job)
 /* What happened since the last call: clears `woken`. */
 typedef struct sdw_conn_news { bool gone, closing; } sdw_conn_news;
 sdw_conn_news sdw_conn_look(sdw_conn *c);
-void sdw_conn_exchange_began(sdw_conn *c);
+void sdw_conn_exchange_began(sdw_conn *c, sdw_exchange *x);
 void sdw_conn_exchange_ended(sdw_conn *c);
 
 /* exchange.c: callbacks of the library, and what a desk thread does with an exchange. */

@@ -48,12 +48,30 @@ static bool client_left(const sdw_conn *c)
     return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
+/* A handler that no desk thread has begun: 408. One that runs is not interrupted; what it did must be told. */
+static void give_up_handler(sdw_conn *c)
+{
+    sdw_exchange *x = c->exchange;
+    if (!c->on_desk || !sdw_desk_take_back(&c->server->desk, x)) return;
+    x->phase = SDW_EXCHANGE_FILLED;
+    x->answer.status = 408;
+    c->on_desk = false;
+    sdw_conn_wake(c);
+}
+
+static void deadline_passed(sdw_conn *c)
+{
+    switch (c->phase) {
+    case SDW_CONN_WORK: give_up_handler(c); break;
+    case SDW_CONN_HEAD: close_connection(c, "head too slow"); break;
+    case SDW_CONN_BODY: close_connection(c, "body too slow"); break;
+    default: close_connection(c, "idle"); break;
+    }
+}
+
 static void look_at(sdw_conn *c, double now, const sdw_server_limits *l)
 {
-    if (c->deadline > 0 && now >= c->deadline && c->phase != SDW_CONN_WORK) {
-        close_connection(c, c->phase == SDW_CONN_BODY ? "body too slow" : c->phase == SDW_CONN_HEAD ? "head too slow" : "idle");
-        return;
-    }
+    if (c->deadline > 0 && now >= c->deadline) deadline_passed(c);
     look_at_bytes(c, now, l);
     if (c->gone) return;
     if (c->suspended && client_left(c)) close_connection(c, "client left");
