@@ -84,7 +84,7 @@ static sdw_status open_engine(work *w, sdw_error *err)
     sdw_cli_signals_cancel(w->engine);
     const sdw_model_info *info = sdw_engine_info(w->engine);
     sdw_request_record *r = &w->request.record;
-    r->model = w->model.options.model;
+    r->model = w->model.name;
     r->config_dir = w->model.options.config_dir;
     r->variant = w->model.options.variant;
     r->prediction = w->model.options.prediction;

@@ -5,12 +5,15 @@
 #include <string.h>
 
 #include "cli/model_place.h"
+#include "hub/resolve.h"
 
 void sdw_cli_engine_options(sdw_cli_options *o)
 {
     static const sdw_cli_option rows[] = {
-        { .name = "model", .letter = 'm', .value = "PATH", .group = "model",
-          .help = "folder in diffusers layout, or one .safetensors file", .default_text = "the demo model" },
+        { .name = "model", .letter = 'm', .value = "MODEL", .group = "model",
+          .help = "folder in diffusers layout, .safetensors file, repository ORG/NAME[@REVISION], or short name such as turbo; "
+                  "fetched if it is not there",
+          .default_text = "the demo model" },
         { .name = "config", .value = "DIR", .group = "model",
           .help = "folder whose configs, tokenizers and scheduler describe a single file" },
         { .name = "variant", .value = "NAME", .group = "model", .help = "insist on these weight files, such as fp16" },
@@ -41,6 +44,22 @@ static void override(const char **at, const sdw_cli_options *o, const char *name
     if (value) *at = value;
 }
 
+/* From the name to the place, over the network if need be. */
+static sdw_status find_model(sdw_cli_model *m, sdw_cli_events *events, sdw_error *err)
+{
+    sdw_hub_settings settings = { 0 };
+    sdw_cli_download download;
+    const sdw_hub_hooks hooks = sdw_cli_download_hooks(&download, events);
+    const sdw_hub_model wish = { .name = m->options.model, .variant = m->options.variant };
+    sdw_status s = sdw_hub_settings_read(&settings, NULL, NULL, err);
+    if (s == SDW_OK) s = sdw_hub_resolve(&settings, &wish, &hooks, m->place, err);
+    sdw_hub_settings_finish(&settings);
+    sdw_cli_events_end_bar(events);
+    m->name = m->options.model;
+    if (s == SDW_OK) m->options.model = m->place;
+    return s;
+}
+
 sdw_status sdw_cli_model_fill(sdw_cli_model *m, const sdw_cli_options *o, sdw_cli_events *events, sdw_error *err)
 {
     sdw_engine_options *e = &m->options;
@@ -52,12 +71,13 @@ sdw_status sdw_cli_model_fill(sdw_cli_model *m, const sdw_cli_options *o, sdw_cl
     override(&e->isa, o, "isa");
     sdw_status s = sdw_cli_int(o, "threads", 1, 1024, 0, &e->threads, err);
     if (s == SDW_OK) s = sdw_cli_bytes(o, "memory-limit", &e->memory_limit, err);
-    if (s != SDW_OK || e->model) return s;
-    s = sdw_cli_demo_model(m->demo, err);
     if (s != SDW_OK) return s;
-    e->model = m->demo;
+    if (e->model) return find_model(m, events, err);
+    s = sdw_cli_demo_model(m->place, err);
+    if (s != SDW_OK) return s;
+    m->name = e->model = m->place;
     char note[PATH_MAX + 80];
-    snprintf(note, sizeof note, "No --model given: drawing with the demo model %s", m->demo);
+    snprintf(note, sizeof note, "No --model given: drawing with the demo model %s", m->place);
     sdw_cli_events_note(events, note);
     return SDW_OK;
 }

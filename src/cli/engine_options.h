@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "cli/download.h"
 #include "cli/events.h"
 #include "cli/options.h"
 #include "sdw/sdw.h"
@@ -13,14 +14,16 @@ void sdw_cli_engine_options(sdw_cli_options *o);
 
 typedef struct sdw_cli_model {
     sdw_engine_options options; /* texts borrowed from the command line, the defaults and the place below */
-    char demo[PATH_MAX];
+    const char *name;           /* the model as it was named: a path, an alias, a repository */
+    char place[PATH_MAX];       /* where that is */
 } sdw_cli_model;
 
 /* What to take where the command line says nothing; each may be NULL. A model that is named on the command line makes
  * all of them void: they belong to the other model. */
 void sdw_cli_model_defaults(sdw_cli_model *m, const char *model, const char *config_dir, const char *variant,
                             const char *prediction);
-/* Fills in the command line, falls back to the demo model and says so, opens. events is told of warnings and must
+/* Fills in the command line, falls back to the demo model and says so, fetches a model that is named and not there,
+ * opens. events is told of warnings and must
  * outlive the engine. */
 sdw_status sdw_cli_model_open(sdw_cli_model *m, const sdw_cli_options *o, sdw_cli_events *events, sdw_engine **ret,
                               sdw_error *err);

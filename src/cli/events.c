@@ -24,7 +24,7 @@ static const char *phase_name(sdw_phase phase)
     return "";
 }
 
-static void put_json_text(FILE *to, const char *text)
+void sdw_cli_put_json_text(FILE *to, const char *text)
 {
     fputc('"', to);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
@@ -39,7 +39,7 @@ static void put_json_text(FILE *to, const char *text)
 static void put_text_event(FILE *to, const char *event, const char *key, const char *text)
 {
     fprintf(to, "{\"event\":\"%s\",\"%s\":", event, key);
-    put_json_text(to, text);
+    sdw_cli_put_json_text(to, text);
     fputs("}\n", to);
     fflush(to);
 }
@@ -140,7 +140,7 @@ void sdw_cli_events_picture(sdw_cli_events *e, const sdw_cli_picture_event *p)
     sdw_cli_events_end_bar(e);
     if (e->json) {
         fprintf(e->to, "{\"event\":\"image\",\"index\":%d,\"path\":", p->index);
-        put_json_text(e->to, p->path);
+        sdw_cli_put_json_text(e->to, p->path);
         fprintf(e->to, ",\"seed\":%" PRIu64 ",\"width\":%d,\"height\":%d,\"steps\":%d}\n", p->seed, p->width, p->height,
                 p->steps);
     } else {
@@ -165,7 +165,7 @@ void sdw_cli_events_failed(sdw_cli_events *e, const sdw_error *err)
     if (e->quiet || !e->json) return;
     fprintf(e->to, "{\"event\":\"error\",\"code\":\"%s\",\"field\":\"%s\",\"message\":", sdw_status_name(err->status),
             err->field);
-    put_json_text(e->to, err->text);
+    sdw_cli_put_json_text(e->to, err->text);
     fputs("}\n", e->to);
     fflush(e->to);
 }

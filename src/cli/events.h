@@ -39,5 +39,7 @@ void sdw_cli_events_done(sdw_cli_events *e, const sdw_result *r);
 /* Ends an open bar; then, with json, tells the error as an event too. Standard error gets the line from the caller. */
 void sdw_cli_events_failed(sdw_cli_events *e, const sdw_error *err);
 void sdw_cli_events_end_bar(sdw_cli_events *e);
+/* A text as JSON, with its quotes. */
+void sdw_cli_put_json_text(FILE *to, const char *text);
 
 #endif

@@ -76,7 +76,8 @@ sdw_status sdw_hub_cache_files(const char *folder, sdw_hub_listing *ret, sdw_err
  * errors (a class that we do not know, pickles only) say what is wrong with the model. */
 sdw_status sdw_hub_cache_complete(const char *root, const char *id, const char *commit, const char *variant, sdw_error *err);
 
-/* The newest way in: the snapshot that `revision` names, if it is whole. *ret_path is the folder. Writes nothing. */
+/* The snapshot that `revision` names, if it is whole: its folder, or its one file where the repository is no pipeline.
+ * Writes nothing. */
 sdw_status sdw_hub_cache_find(const char *root, const char *id, const char *revision, const char *variant,
                               char ret_path[SDW_HUB_PATH_MAX], sdw_error *err);
 

@@ -1,5 +1,6 @@
 /* cache_complete.c - is a snapshot a whole model? By its own files; and where the listing of the commit is known
  * (trees/), by that too: sizes, and small files that a folder alone does not show to be missing. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -94,32 +95,61 @@ static sdw_status read_snapshot(snapshot *s, const char *root, const char *id, c
     if (stat(s->path, &st) != 0 || !S_ISDIR(st.st_mode)) return sdw_fail(err, SDW_NOT_FOUND, "%s: no such snapshot", s->path);
     status = sdw_hub_cache_files(s->path, &s->present, err);
     if (status != SDW_OK) return status;
-    if (!sdw_hub_listing_find(&s->present, "model_index.json")) return missing(err, s, "model_index.json");
-    status = sdw_hub_path(path, err, "%s/model_index.json", s->path);
-    if (status == SDW_OK) status = sdw_json_read_file(path, &limits, &s->index, err);
-    if (status == SDW_OK) status = sdw_hub_place_of(root, id, SDW_HUB_TREE, commit, path, err);
+    status = sdw_hub_place_of(root, id, SDW_HUB_TREE, commit, path, err);
     if (status == SDW_OK && sdw_hub_listing_read_file(&s->known, path, NULL) != SDW_OK)
         sdw_hub_listing_finish(&s->known); /* none, or not readable: do without */
+    if (status == SDW_OK && sdw_hub_listing_find(&s->present, "model_index.json")) {
+        status = sdw_hub_path(path, err, "%s/model_index.json", s->path);
+        if (status == SDW_OK) status = sdw_json_read_file(path, &limits, &s->index, err);
+    }
     return status;
 }
 
-sdw_status sdw_hub_cache_complete(const char *root, const char *id, const char *commit, const char *variant, sdw_error *err)
+/* A repository without a pipeline: its one file. Where the listing is not known, the snapshot of a pipeline of which
+ * somebody fetched a part must not be taken for such a one: then the file must lie at the top. */
+static sdw_status judge_single(const snapshot *s, char ret_file[SDW_HUB_FILE_SIZE], sdw_error *err)
+{
+    sdw_hub_selection one = { 0 };
+    const sdw_hub_listing *l = s->known.count ? &s->known : &s->present;
+    if (sdw_hub_listing_find(l, "model_index.json") || s->options.variant) return missing(err, s, "model_index.json");
+    sdw_status status = sdw_hub_select(l, NULL, &s->options, &one, NULL, err);
+    if (status == SDW_INVALID && !s->known.count) status = missing(err, s, "model_index.json");
+    if (status != SDW_OK) return status;
+    const sdw_hub_entry *e = one.files[0], *here = sdw_hub_listing_find(&s->present, e->path);
+    if (!here || here->size != e->size) status = missing(err, s, e->path);
+    else if (!s->known.count && strchr(e->path, '/')) status = missing(err, s, "model_index.json");
+    else snprintf(ret_file, SDW_HUB_FILE_SIZE, "%s", e->path);
+    sdw_hub_selection_finish(&one);
+    return status;
+}
+
+/* ret_file: "" for a pipeline. */
+static sdw_status complete(const char *root, const char *id, const char *commit, const char *variant,
+                           char ret_file[SDW_HUB_FILE_SIZE], sdw_error *err)
 {
     snapshot s = { .options = { .variant = variant } };
+    ret_file[0] = '\0';
     sdw_status status = read_snapshot(&s, root, id, commit, err);
-    if (status == SDW_OK) status = judge(&s, err);
+    if (status == SDW_OK) status = s.index ? judge(&s, err) : judge_single(&s, ret_file, err);
     yyjson_doc_free(s.index);
     sdw_hub_listing_finish(&s.present);
     sdw_hub_listing_finish(&s.known);
     return status;
 }
 
+sdw_status sdw_hub_cache_complete(const char *root, const char *id, const char *commit, const char *variant, sdw_error *err)
+{
+    char file[SDW_HUB_FILE_SIZE];
+    return complete(root, id, commit, variant, file, err);
+}
+
 sdw_status sdw_hub_cache_find(const char *root, const char *id, const char *revision, const char *variant,
                               char ret_path[SDW_HUB_PATH_MAX], sdw_error *err)
 {
-    char commit[SDW_HUB_COMMIT_SIZE];
+    char commit[SDW_HUB_COMMIT_SIZE], file[SDW_HUB_FILE_SIZE], name[SDW_HUB_COMMIT_SIZE + SDW_HUB_FILE_SIZE];
     sdw_status s = sdw_hub_cache_commit(root, id, revision, commit, err);
-    if (s == SDW_OK) s = sdw_hub_cache_complete(root, id, commit, variant, err);
-    if (s == SDW_OK) s = sdw_hub_place_of(root, id, SDW_HUB_SNAPSHOT, commit, ret_path, err);
-    return s;
+    if (s == SDW_OK) s = complete(root, id, commit, variant, file, err);
+    if (s != SDW_OK) return s;
+    snprintf(name, sizeof name, "%s%s%s", commit, file[0] ? "/" : "", file);
+    return sdw_hub_place_of(root, id, SDW_HUB_SNAPSHOT, name, ret_path, err);
 }

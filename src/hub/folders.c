@@ -93,6 +93,12 @@ sdw_status sdw_hub_free_bytes(const char *path, uint64_t *ret, sdw_error *err)
     return SDW_OK;
 }
 
+uint64_t sdw_hub_file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
 /* ---- names in a folder ---- */
 
 static int compare_names(const void *a, const void *b)

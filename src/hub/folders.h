@@ -14,6 +14,9 @@ sdw_status sdw_hub_write_file(const char *path, const void *data, size_t size, s
 /* Bytes that an ordinary user may still write where `path` lies, or will lie. */
 sdw_status sdw_hub_free_bytes(const char *path, uint64_t *ret, sdw_error *err);
 
+/* Size of a file; 0 if there is none. */
+uint64_t sdw_hub_file_bytes(const char *path);
+
 /* The names in a folder, sorted, without "." and "..". Zeroed is empty. */
 typedef struct sdw_hub_dir {
     char **names; /* owned, each */
