@@ -21,8 +21,8 @@
 #define SDW_LIMIT_IMAGE_PIXELS_DECODING ((size_t)128 << 20)
 /* A text stored in a picture (the request as JSON): some prompts' worth. */
 #define SDW_LIMIT_IMAGE_TEXT_BYTES ((size_t)1 << 20)
-/* A prompt: 64 KiB is some 200 chunks of 75 tokens. */
-#define SDW_LIMIT_PROMPT_BYTES ((size_t)64 << 10)
+/* A prompt: 32000 characters of up to four bytes, the protocol's limit; some 400 chunks of 75 tokens. */
+#define SDW_LIMIT_PROMPT_BYTES ((size_t)128000)
 /* Sizes of generated pictures, in pixels; multiples of 8. */
 #define SDW_LIMIT_SIZE_MIN 64
 #define SDW_LIMIT_SIZE_MAX 2048

@@ -65,6 +65,11 @@ typedef struct sdw_server_options {
     bool no_metrics, no_slots;       /* those routes answer that they are switched off */
     bool model_switch;               /* a native request may name the model that it wants */
     bool cancel_on_disconnect;       /* a job ends when its last reader has been gone for 5 s */
+    struct sdw_readers *readers;     /* who reads what, for that; NULL without it. Borrowed */
+    double job_timeout_s;            /* upper limit of a request's timeout_s; 0 = none */
+    size_t image_pixels_max;         /* of one input picture; 0 = the limit of core/limits.h */
+    struct sdw_loading *loading;     /* files being fetched before a model loads; NULL = none ever. Borrowed */
+    double started_at;               /* of the process, monotonic seconds; 0 = when the server starts */
     const char *models_dir, *lora_dir;
     bool no_ui;
     const char *ui_dir;              /* serve this folder instead of the built-in page */

@@ -14,8 +14,8 @@
 #include "core/warn.h"
 #include "text/clip_bpe.h"
 
-/* Chunks of one prompt. The longest prompt has 874 full chunks; only BREAK makes more. */
-#define SDW_LIMIT_PROMPT_CHUNKS 1024
+/* Chunks of one prompt. The longest prompt has 1707 full chunks; only BREAK makes more. */
+#define SDW_LIMIT_PROMPT_CHUNKS 2048
 /* A1111's default for a chunk's last comma, in tokens. */
 #define SDW_PROMPT_COMMA_TOKENS 20
 

@@ -1,0 +1,361 @@
+// page.test.mjs - each page does its job, against the real program with the demo model.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { readFileSync } from "node:fs";
+import { AxeBuilder } from "@axe-core/playwright";
+import { finished, generate, makeSmall, openPage, prompt, running, shot, startBrowser, startProxy, startWorker } from "./harness.mjs";
+
+let worker, proxy, browser;
+const photo = new URL("../../demo/photos/chelsea.jpg", import.meta.url).pathname;
+const PAGES = ["text", "image", "inpaint", "gallery", "queue", "settings"];
+
+before(async () => {
+  worker = await startWorker();
+  proxy = await startProxy(worker.url);
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  proxy?.stop();
+  assert.equal(await worker?.stop(), 0);
+});
+
+/** One test with a page of its own. */
+function scene(name, run, options) {
+  test(name, async () => {
+    const opened = await openPage(browser, proxy.url, options);
+    try {
+      await run(opened.page, opened);
+      assert.deepEqual(opened.complaints, [], "the page complained");
+      assert.deepEqual(opened.foreign, [], "a request left the origin");
+    } finally {
+      await opened.context.close();
+    }
+  });
+}
+
+async function draw(page, text, steps = 4) {
+  await prompt(page).fill(text);
+  await makeSmall(page, steps);
+  await generate(page).click();
+}
+
+scene("a prompt becomes a picture; progress is shown; the seed can be used again", async (page) => {
+  await draw(page, "a 3d red apple on a blue background", 20);
+  await running(page).waitFor();
+  await finished(page).waitFor();
+  const picture = page.getByAltText("Picture 1 of 1");
+  assert.deepEqual(await picture.evaluate((i) => [i.naturalWidth, i.naturalHeight]), [64, 64]);
+  const facts = await page.locator(".facts").innerText();
+  const seed = /seed (\d+)/.exec(facts)?.[1];
+  assert.ok(seed, facts);
+  await page.getByRole("button", { name: "Reuse seed" }).click();
+  assert.equal(await page.getByLabel("Seed", { exact: true }).inputValue(), seed);
+  await shot(page, "text-finished");
+});
+
+scene("a running job is cancelled", async (page) => {
+  await draw(page, "a cat", 150);
+  await page.getByText(/Step \d+ of 150/).waitFor();
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByText("The job was cancelled.").waitFor();
+});
+
+scene("a reload in mid-run finds the job again and finishes it", async (page) => {
+  await draw(page, "a green frog", 150);
+  await page.getByText(/Step \d+ of 150/).waitFor();
+  await page.reload();
+  await page.getByText(/Step \d+ of 150/).waitFor();
+  await finished(page).waitFor({ timeout: 60_000 });
+});
+
+scene("a lost connection is resumed, and nothing is lost", async (page) => {
+  await draw(page, "a yellow duck", 150);
+  await page.getByText(/Step \d+ of 150/).waitFor();
+  proxy.refuse(true);
+  proxy.cut();
+  await page.getByText("connecting").first().waitFor();
+  proxy.refuse(false);
+  await finished(page).waitFor({ timeout: 60_000 });
+});
+
+scene("what the worker refuses stands at the field", async (page) => {
+  await prompt(page).fill("a house");
+  await page.getByLabel("Steps", { exact: true }).fill("151");
+  await generate(page).click();
+  await page.locator(".problem", { hasText: "Steps must be between 1 and 150, got 151" }).waitFor();
+  assert.equal(await page.getByLabel("Steps", { exact: true }).getAttribute("aria-invalid"), "true");
+  await prompt(page).fill("");
+  await generate(page).click();
+  await page.getByText("Say what to draw").waitFor();
+  await shot(page, "text-error");
+});
+
+scene("the keyboard alone is enough", async (page) => {
+  await page.waitForSelector("h1");
+  await page.keyboard.press("?");
+  await page.getByRole("heading", { name: "Keyboard" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("/");
+  assert.equal(await page.evaluate(() => document.activeElement?.tagName), "TEXTAREA");
+  await page.keyboard.type("a red heart");
+  const steps = page.getByLabel("Steps", { exact: true });
+  for (let i = 0; i < 40 && !(await steps.evaluate((e) => e === document.activeElement)); i++) await page.keyboard.press("Tab");
+  await page.keyboard.type("3");
+  await page.keyboard.press("Control+Enter");
+  await finished(page).waitFor({ timeout: 60_000 });
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("5");
+  await page.getByRole("heading", { name: "Queue" }).waitFor();
+  await page.keyboard.press("1");
+  await page.getByRole("heading", { name: "Text to image" }).waitFor();
+});
+
+scene("image to image: a photo goes in, before and after can be compared", async (page) => {
+  await page.goto(proxy.url + "/#/image");
+  await page.getByLabel("Picture file").setInputFiles(photo);
+  await page.getByAltText("Input").waitFor();
+  await prompt(page).fill("a 3d cat face on an orange background");
+  await page.getByLabel("Steps", { exact: true }).fill("4");
+  await page.getByLabel("Strength", { exact: true }).fill("0.5");
+  await generate(page).click();
+  await finished(page).waitFor({ timeout: 90_000 });
+  const slider = page.getByLabel("Before and after");
+  await slider.fill("20");
+  assert.match(await page.getByAltText("Before").evaluate((e) => e.style.clipPath), /80%/);
+  await shot(page, "image-finished");
+});
+
+scene("inpainting: brush, undo, redo, invert, clear; the mask is what was painted", async (page) => {
+  await page.goto(proxy.url + "/#/inpaint");
+  await prompt(page).fill("a red ball");
+  await generate(page).click();
+  await page.getByText("Choose a picture first").waitFor();
+  await page.getByLabel("Picture file").setInputFiles(photo);
+  const canvas = page.getByRole("application");
+  await canvas.waitFor();
+  await generate(page).click();
+  await page.locator(".problem", { hasText: "Paint over" }).waitFor();
+  const painted = () => canvas.evaluate((c) => {
+    const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+    let n = 0;
+    for (let i = 3; i < d.length; i += 4) if (d[i] > 127) n++;
+    return n / (d.length / 4);
+  });
+  const box = await canvas.boundingBox();
+  await page.mouse.move(box.x + box.width * 0.3, box.y + box.height * 0.3);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + box.height * 0.5, { steps: 6 });
+  await page.mouse.up();
+  const stroke = await painted();
+  assert.ok(stroke > 0.005 && stroke < 0.2, `painted ${stroke}`);
+  await page.getByRole("button", { name: "Undo" }).click();
+  assert.equal(await painted(), 0);
+  await page.getByRole("button", { name: "Redo" }).click();
+  assert.equal(await painted(), stroke);
+  await page.getByRole("button", { name: "Invert" }).click();
+  assert.ok(Math.abs((await painted()) - (1 - stroke)) < 0.02);
+  await page.getByRole("button", { name: "Clear" }).click();
+  assert.equal(await painted(), 0);
+  await canvas.focus();
+  await page.keyboard.press("Space");
+  for (let i = 0; i < 4; i++) await page.keyboard.press("Shift+ArrowRight");
+  const keys = await painted();
+  assert.ok(keys > 0.001, `painted by keys ${keys}`);
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  await page.getByRole("button", { name: "150 %" }).waitFor();
+  await page.getByLabel("Steps", { exact: true }).fill("3");
+  await generate(page).click();
+  await finished(page).waitFor({ timeout: 90_000 });
+  await shot(page, "inpaint-finished");
+});
+
+scene("gallery: found, opened, used again, downloaded, deleted; it survives a reload", async (page) => {
+  await draw(page, "a purple octopus");
+  await finished(page).waitFor();
+  await draw(page, "a brown bear").catch(() => undefined);
+  await generate(page).click();
+  await page.waitForTimeout(300);
+  await finished(page).waitFor();
+  await page.goto(proxy.url + "/#/gallery");
+  await page.reload();
+  await page.getByLabel("Search prompts").fill("octopus");
+  const tile = page.getByRole("button", { name: "Open: a purple octopus" }).first();
+  await tile.click();
+  await page.getByRole("dialog").getByText("Kept").waitFor();
+  await shot(page, "gallery-detail");
+  const download = page.waitForEvent("download");
+  await page.getByRole("dialog").getByRole("button", { name: "Download" }).click();
+  const file = await download;
+  assert.match(file.suggestedFilename(), /^generated_.*\.png$/);
+  const bytes = readFileSync(await file.path());
+  assert.deepEqual([...bytes.subarray(1, 4)], [0x50, 0x4e, 0x47]);
+  await page.getByRole("dialog").getByRole("button", { name: "Reuse parameters" }).click();
+  assert.equal(await prompt(page).inputValue(), "a purple octopus");
+  await page.goto(proxy.url + "/#/gallery");
+  await page.getByLabel("Search prompts").fill("");
+  await page.getByRole("button", { name: "Select all" }).click();
+  const zip = page.waitForEvent("download");
+  await page.getByRole("button", { name: /^Download \d+/ }).click();
+  assert.match((await zip).suggestedFilename(), /\.zip$|\.png$/);
+  await page.getByLabel("Search prompts").fill("octopus");
+  page.on("dialog", (d) => d.accept());
+  const count = await page.getByRole("button", { name: /^Open: a purple octopus/ }).count();
+  await page.getByRole("button", { name: /^Delete \d+/ }).click();
+  await page.waitForFunction((n) => document.querySelectorAll(".grid li").length < n, count);
+});
+
+scene("a picture dropped on the page fills the form", async (page) => {
+  await draw(page, "a blue whale, (very:1.2) calm", 5);
+  await page.getByLabel("Seed", { exact: true }).fill("77");
+  await generate(page).click();
+  await page.waitForFunction(() => /seed 77/.test(document.querySelector(".facts")?.textContent ?? ""));
+  const download = page.waitForEvent("download");
+  await finished(page).click();
+  const bytes = readFileSync(await (await download).path());
+  await prompt(page).fill("something else");
+  await page.evaluate((list) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(list)], "x.png", { type: "image/png" }));
+    document.querySelector("main").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+  }, [...bytes]);
+  await page.getByText("Parameters read from the picture").waitFor();
+  assert.equal(await prompt(page).inputValue(), "a blue whale, (very:1.2) calm");
+  assert.equal(await page.getByLabel("Seed", { exact: true }).inputValue(), "77");
+  assert.equal(await page.getByLabel("Steps", { exact: true }).inputValue(), "5");
+});
+
+scene("the queue shows every job and cancels one", async (page) => {
+  await draw(page, "first long one", 150);
+  await page.getByText(/Step \d+ of 150/).waitFor();
+  await page.goto(proxy.url + "/#/queue");
+  await page.getByText("first long one").first().waitFor();
+  await shot(page, "queue-running");
+  await page.getByRole("button", { name: "Cancel: first long one" }).first().click();
+  await page.locator(".job.cancelled", { hasText: "first long one" }).first().waitFor();
+});
+
+scene("settings: the loaded model, the device, themes; controls come from the worker", async (page) => {
+  await page.goto(proxy.url + "/#/settings");
+  await page.locator(".tag.loaded").first().waitFor();
+  await page.getByRole("button", { name: "dark" }).click();
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+  const capabilities = await (await fetch(worker.url + "/v1/capabilities")).json();
+  await page.goto(proxy.url + "/#/text");
+  const offered = await page.getByLabel("Sampler", { exact: true }).locator("option").allInnerTexts();
+  assert.deepEqual(offered.slice(1), capabilities.samplers);
+});
+
+scene("request as code", async (page) => {
+  await prompt(page).fill("it's a \"test\"");
+  await page.getByRole("button", { name: "Copy as code" }).click();
+  for (const kind of ["Python", "JavaScript", "curl"]) {
+    await page.getByRole("group", { name: "Language" }).getByRole("button", { name: kind }).click();
+    await page.getByLabel(`${kind} code`).getByText("/v1/jobs").or(page.getByLabel(`${kind} code`).getByText("SDWorkerClient")).first().waitFor();
+  }
+});
+
+test("every page at 360 pixels: nothing sticks out; in the dark and in the light axe finds nothing", async () => {
+  for (const colorScheme of ["light", "dark"]) {
+    const { page, context, complaints } = await openPage(browser, proxy.url, { viewport: { width: 360, height: 740 }, colorScheme });
+    for (const name of PAGES) {
+      await page.goto(`${proxy.url}/#/${name}`);
+      await page.waitForSelector("h1");
+      await page.waitForTimeout(300);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(width <= 360, `${name}: ${width} pixels wide`);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      assert.deepEqual(violations.map((v) => `${name} ${colorScheme}: ${v.id}: ${v.nodes[0]?.html}`), []);
+      await shot(page, `phone-${colorScheme}-${name}`);
+    }
+    assert.deepEqual(complaints, []);
+    await context.close();
+  }
+  const { page, context } = await openPage(browser, proxy.url);
+  for (const name of PAGES) {
+    await page.goto(`${proxy.url}/#/${name}`);
+    await page.waitForSelector("h1");
+    await page.waitForTimeout(300);
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    assert.deepEqual(violations.map((v) => `${name}: ${v.id}: ${v.nodes[0]?.html}`), []);
+    await shot(page, `desktop-${name}`);
+  }
+  await context.close();
+});
+
+test("eight jobs in three tabs: everything still loads", async () => {
+  const context = await browser.newContext();
+  const tabs = [];
+  for (let i = 0; i < 3; i++) {
+    const page = await context.newPage();
+    await page.goto(proxy.url);
+    await page.waitForSelector("h1");
+    tabs.push(page);
+  }
+  await prompt(tabs[0]).fill("tab job");
+  await makeSmall(tabs[0], 40);
+  for (let i = 0; i < 8; i++) {
+    await generate(tabs[0]).click();
+    await tabs[0].waitForFunction(() => !document.querySelector("[data-shortcut=generate]").disabled);
+  }
+  for (const page of tabs) {
+    await page.goto(`${proxy.url}/#/queue`);
+    await page.reload();
+    await page.getByText("tab job").first().waitFor({ timeout: 10_000 });
+  }
+  await tabs[1].goto(`${proxy.url}/#/settings`);
+  await tabs[1].locator(".tag.loaded").first().waitFor({ timeout: 10_000 });
+  await tabs[2].getByText("Nothing is waiting").waitFor({ timeout: 90_000 });
+  await context.close();
+});
+
+scene("first paint within a second", async (page) => {
+  await page.reload();
+  await page.waitForSelector("h1");
+  const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+  assert.ok(paint < 1000, `first paint after ${paint} ms`);
+});
+
+test("in a frame: works, and tells the parent what the worker narrates", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.route("http://localhost:5174/", (r) => r.fulfill({
+    contentType: "text/html",
+    body: `<iframe src="${proxy.url}" width="1200" height="900"></iframe><script>window.heard = []; addEventListener("message", (e) => heard.push(e.data));</script>`,
+  }));
+  await page.goto("http://localhost:5174/");
+  const frame = page.frameLocator("iframe");
+  await frame.getByLabel("Prompt", { exact: true }).fill("a star");
+  await frame.getByLabel("Steps", { exact: true }).fill("2");
+  await frame.getByRole("button", { name: "Generate" }).click();
+  await frame.getByRole("button", { name: "Download" }).waitFor({ timeout: 60_000 });
+  const heard = await page.evaluate(() => window.heard);
+  const narrations = heard.filter((m) => m.type === "NARRATION_EVENT");
+  assert.ok(narrations.length > 0, "no narration was heard");
+  assert.equal(narrations[0].version, "1.0.0");
+  assert.ok(narrations[0].payload.human && narrations[0].payload.actor && narrations[0].payload.action);
+  await context.close();
+});
+
+test("a worker with a key: asked once, kept for the tab only", async () => {
+  const locked = await startWorker([], { SDW_API_KEY: "s3cret-key" });
+  const { page, context } = await openPage(browser, locked.url);
+  try {
+    await page.getByLabel("API key", { exact: true }).last().fill("wrong");
+    await page.getByRole("button", { name: "Use it" }).click();
+    await page.getByText("The worker refused this key.").waitFor();
+    await page.getByLabel("API key", { exact: true }).last().fill("s3cret-key");
+    await page.getByRole("button", { name: "Use it" }).click();
+    await draw(page, "a moon", 2);
+    await finished(page).waitFor();
+    await page.reload();
+    await page.waitForSelector("h1");
+    await page.waitForTimeout(500);
+    assert.equal(await page.getByRole("dialog").count(), 0, "asked again in the same tab");
+    assert.equal(await page.evaluate(() => JSON.stringify({ ...localStorage }).includes("s3cret")), false);
+  } finally {
+    await context.close();
+    await locked.stop();
+  }
+});
