@@ -109,14 +109,14 @@ sdw_status sdw_write_all(const sdw_io *io, int fd, const char *path, const void 
     return SDW_OK;
 }
 
-sdw_status sdw_temporary_at(const sdw_io *io, int dir, mode_t mode, const char *path, char *ret_name, int *ret_fd, sdw_error *err)
+sdw_status sdw_temporary_at(const sdw_io *io, int dir, int flags, mode_t mode, const char *path, char *ret_name, int *ret_fd, sdw_error *err)
 {
     static atomic_uint serial; /* only tells the threads of this process apart */
     enum { TRIES = 100 };
     io = or_system(io);
     for (int i = 0; i < TRIES; i++) {
         snprintf(ret_name, SDW_TEMPORARY_SIZE, ".sdw-%ld-%u.tmp", (long)getpid(), atomic_fetch_add(&serial, 1));
-        int fd = io->openat(io->ctx, dir, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        int fd = io->openat(io->ctx, dir, ret_name, flags | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (fd >= 0) {
             *ret_fd = fd;
             return SDW_OK;
@@ -161,7 +161,7 @@ sdw_status sdw_file_write_at(const sdw_io *io, const sdw_file_write *f, const vo
     const char *path = f->path ? f->path : f->name;
     int fd = -1;
     io = or_system(io);
-    sdw_status status = sdw_temporary_at(io, f->dir, f->mode, path, temporary, &fd, err);
+    sdw_status status = sdw_temporary_at(io, f->dir, O_WRONLY, f->mode, path, temporary, &fd, err);
     if (status != SDW_OK) return status;
     status = fill(io, fd, path, bytes, size, err);
     if (status == SDW_OK) status = sdw_name_at(io, f->dir, temporary, f->name, f->replace, path, err);

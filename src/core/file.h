@@ -21,9 +21,10 @@ sdw_status sdw_file_read_at(const sdw_io *io, int dir, const char *name, const c
 
 sdw_status sdw_write_all(const sdw_io *io, int fd, const char *path, const void *bytes, size_t size, sdw_error *err);
 
-/* A new file ".sdw-PID-N.tmp" in the folder. name has room for SDW_TEMPORARY_SIZE. */
+/* A new file ".sdw-PID-N.tmp" in the folder, opened with these flags (O_WRONLY, or O_RDWR | O_APPEND). name has room
+ * for SDW_TEMPORARY_SIZE. */
 #define SDW_TEMPORARY_SIZE 48
-sdw_status sdw_temporary_at(const sdw_io *io, int dir, mode_t mode, const char *path, char *ret_name, int *ret_fd, sdw_error *err);
+sdw_status sdw_temporary_at(const sdw_io *io, int dir, int flags, mode_t mode, const char *path, char *ret_name, int *ret_fd, sdw_error *err);
 /* Gives a file its name. Without `replace` an existing one is EXISTS and stays, also when it appears meanwhile. */
 sdw_status sdw_name_at(const sdw_io *io, int dir, const char *temporary, const char *name, bool replace, const char *path, sdw_error *err);
 

@@ -26,49 +26,40 @@ static const extra extras[] = {
 
 /* ---- writing ---- */
 
-static void add_field(yyjson_mut_doc *doc, yyjson_mut_val *root, const sdw_field *f, const sdw_params *p)
+/* false without memory: a request that lacks a field must never be written. */
+static bool add_field(yyjson_mut_doc *doc, yyjson_mut_val *root, const sdw_field *f, const sdw_params *p)
 {
     const void *at = (const char *)p + f->offset;
     const char *text;
     double real;
     int whole;
     switch (f->type) {
-    case SDW_FIELD_SEED: yyjson_mut_obj_add_uint(doc, root, f->name, p->seed); break;
-    case SDW_FIELD_INT:
-        memcpy(&whole, at, sizeof whole);
-        yyjson_mut_obj_add_int(doc, root, f->name, whole);
-        break;
-    case SDW_FIELD_SWITCH:
-        memcpy(&whole, at, sizeof whole);
-        yyjson_mut_obj_add_bool(doc, root, f->name, whole != 0);
-        break;
-    case SDW_FIELD_REAL:
-        memcpy(&real, at, sizeof real);
-        yyjson_mut_obj_add_real(doc, root, f->name, real);
-        break;
+    case SDW_FIELD_SEED: return yyjson_mut_obj_add_uint(doc, root, f->name, p->seed);
+    case SDW_FIELD_INT: memcpy(&whole, at, sizeof whole); return yyjson_mut_obj_add_int(doc, root, f->name, whole);
+    case SDW_FIELD_SWITCH: memcpy(&whole, at, sizeof whole); return yyjson_mut_obj_add_bool(doc, root, f->name, whole != 0);
+    case SDW_FIELD_REAL: memcpy(&real, at, sizeof real); return yyjson_mut_obj_add_real(doc, root, f->name, real);
     case SDW_FIELD_TEXT:
-    case SDW_FIELD_CHOICE:
-        memcpy(&text, at, sizeof text);
-        yyjson_mut_obj_add_str(doc, root, f->name, text);
-        break;
+    case SDW_FIELD_CHOICE: memcpy(&text, at, sizeof text); return yyjson_mut_obj_add_str(doc, root, f->name, text);
     case SDW_FIELD_PICTURE: break;
     }
+    return true;
 }
 
-static void fill(yyjson_mut_doc *doc, const sdw_request_record *r)
+static bool fill(yyjson_mut_doc *doc, const sdw_request_record *r)
 {
     yyjson_mut_val *root = yyjson_mut_obj(doc);
     yyjson_mut_doc_set_root(doc, root);
-    yyjson_mut_obj_add_str(doc, root, "sdw", r->version ? r->version : SDW_VERSION);
+    bool ok = yyjson_mut_obj_add_str(doc, root, "sdw", r->version ? r->version : SDW_VERSION);
     for (size_t i = 1; i < EXTRA_COUNT; i++) {
         const char *text;
         memcpy(&text, (const char *)r + extras[i].offset, sizeof text);
-        if (text) yyjson_mut_obj_add_str(doc, root, extras[i].key, text);
+        if (text) ok = yyjson_mut_obj_add_str(doc, root, extras[i].key, text) && ok;
     }
     size_t count;
     const sdw_field *fields = sdw_fields(&count);
     for (size_t i = 0; i < count; i++)
-        if (sdw_field_given(&fields[i], &r->params)) add_field(doc, root, &fields[i], &r->params);
+        if (sdw_field_given(&fields[i], &r->params)) ok = add_field(doc, root, &fields[i], &r->params) && ok;
+    return ok;
 }
 
 void sdw_text_free(char *text)
@@ -80,10 +71,10 @@ sdw_status sdw_request_write_json(const sdw_request_record *r, char **ret_text, 
 {
     yyjson_mut_doc *doc = yyjson_mut_doc_new(&sdw_json_memory);
     if (!doc) return sdw_fail_memory(err, "request as JSON", 0);
-    fill(doc, r);
-    yyjson_write_err why = { 0 };
-    char *text = yyjson_mut_write_opts(doc, YYJSON_WRITE_NOFLAG, &sdw_json_memory, NULL, &why);
+    yyjson_write_err why = { .code = YYJSON_WRITE_ERROR_MEMORY_ALLOCATION };
+    char *text = fill(doc, r) ? yyjson_mut_write_opts(doc, YYJSON_WRITE_NOFLAG, &sdw_json_memory, NULL, &why) : NULL;
     yyjson_mut_doc_free(doc);
+    if (!text && why.code == YYJSON_WRITE_ERROR_MEMORY_ALLOCATION) return sdw_fail_memory(err, "request as JSON", 0);
     if (!text) return sdw_fail(err, SDW_INVALID, "request as JSON: %s", why.msg ? why.msg : "cannot be written");
     *ret_text = text;
     return SDW_OK;

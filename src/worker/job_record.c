@@ -15,59 +15,103 @@
 
 /* ---- writing ---- */
 
-static void add_text(yyjson_mut_doc *doc, yyjson_mut_val *o, const char *key, const char *text)
+/* An object being written; a member that found no memory sticks, since a record that lacks one must not be written. */
+typedef struct writer { yyjson_mut_doc *doc; yyjson_mut_val *object; bool failed; } writer;
+
+static writer begin_object(void)
 {
-    if (text && *text) yyjson_mut_obj_add_str(doc, o, key, text);
+    writer w = { .doc = yyjson_mut_doc_new(&sdw_json_memory) };
+    if (w.doc) w.object = yyjson_mut_obj(w.doc);
+    w.failed = !w.object;
+    if (w.object) yyjson_mut_doc_set_root(w.doc, w.object);
+    return w;
 }
 
-static void add_idempotency(yyjson_mut_doc *doc, yyjson_mut_val *root, const sdw_job_record *r)
+static void add(writer *w, const char *key, yyjson_mut_val *value)
+{
+    if (w->failed || !value || !yyjson_mut_obj_add(w->object, yyjson_mut_str(w->doc, key), value)) w->failed = true;
+}
+
+/* NULL and "" are left out. */
+static void add_text(writer *w, const char *key, const char *text)
+{
+    if (text && *text) add(w, key, yyjson_mut_str(w->doc, text));
+}
+
+static void add_copy(writer *w, const char *key, const char *text)
+{
+    add(w, key, yyjson_mut_strcpy(w->doc, text));
+}
+
+static void add_int(writer *w, const char *key, int64_t n)
+{
+    add(w, key, yyjson_mut_sint(w->doc, n));
+}
+
+static void add_uint(writer *w, const char *key, uint64_t n)
+{
+    add(w, key, yyjson_mut_uint(w->doc, n));
+}
+
+static void add_real(writer *w, const char *key, double x)
+{
+    add(w, key, yyjson_mut_real(w->doc, x));
+}
+
+static writer add_object(writer *w, const char *key)
+{
+    writer inner = { .doc = w->doc, .object = w->failed ? NULL : yyjson_mut_obj(w->doc) };
+    add(w, key, inner.object);
+    inner.failed = w->failed;
+    return inner;
+}
+
+/* Frees the document. */
+static sdw_status end_object(writer *w, const char *what, sdw_buf *out, sdw_error *err)
+{
+    yyjson_write_err why = { .code = YYJSON_WRITE_ERROR_MEMORY_ALLOCATION };
+    size_t size = 0;
+    char *text = w->failed ? NULL : yyjson_mut_write_opts(w->doc, YYJSON_WRITE_NOFLAG, &sdw_json_memory, &size, &why);
+    yyjson_mut_doc_free(w->doc); /* accepts NULL */
+    if (!text && why.code == YYJSON_WRITE_ERROR_MEMORY_ALLOCATION) return sdw_fail_memory(err, what, 0);
+    if (!text) return sdw_fail(err, SDW_INVALID, "%s: cannot be written as JSON: %s, want UTF-8 and finite numbers", what, why.msg);
+    bool fits = !out->max || size <= out->max - out->size, ok = sdw_buf_append(out, text, size);
+    sdw_free(text);
+    if (ok) return SDW_OK;
+    return fits ? sdw_fail_memory(err, what, size) : sdw_fail(err, SDW_LIMIT, "%s: %zu bytes, want at most %zu", what, size, out->max);
+}
+
+static void add_idempotency(writer *w, const sdw_job_record *r)
 {
     char key[65], body[65];
     if (!r->is_idempotent) return;
     sdw_hex_from_bytes(r->idempotency_key, sizeof r->idempotency_key, key);
     sdw_hex_from_bytes(r->body_hash, sizeof r->body_hash, body);
-    yyjson_mut_val *o = yyjson_mut_obj_add_obj(doc, root, "idempotency");
-    yyjson_mut_obj_add_strcpy(doc, o, "key", key);
-    yyjson_mut_obj_add_strcpy(doc, o, "body", body);
+    writer o = add_object(w, "idempotency");
+    add_copy(&o, "key", key);
+    add_copy(&o, "body", body);
+    w->failed = w->failed || o.failed;
 }
 
-static void fill_record(yyjson_mut_doc *doc, const sdw_job_record *r, const char *request)
+static void add_record(writer *w, const sdw_job_record *r, const char *request)
 {
-    yyjson_mut_val *root = yyjson_mut_obj(doc);
-    yyjson_mut_doc_set_root(doc, root);
-    yyjson_mut_obj_add_str(doc, root, "id", r->id.text);
-    yyjson_mut_obj_add_str(doc, root, "kind", sdw_job_kind_name(r->kind));
-    yyjson_mut_obj_add_real(doc, root, "created_at", r->created_at);
-    yyjson_mut_obj_add(root, yyjson_mut_str(doc, "request"), yyjson_mut_raw(doc, request));
-    add_text(doc, root, "init_image", r->init_image);
-    add_text(doc, root, "mask", r->mask);
-    add_text(doc, root, "model", r->model);
-    add_text(doc, root, "model_hash", r->model_hash);
-    add_text(doc, root, "format", r->format);
-    yyjson_mut_obj_add_int(doc, root, "quality", r->quality);
-    yyjson_mut_obj_add_int(doc, root, "preview_every", r->preview_every);
-    yyjson_mut_obj_add_str(doc, root, "preview", sdw_preview_kind_name(r->preview));
-    yyjson_mut_obj_add_real(doc, root, "timeout_s", r->timeout_s);
-    add_text(doc, root, "face", r->face);
-    add_text(doc, root, "tag", r->tag);
-    add_text(doc, root, "echo", r->echo);
-    add_idempotency(doc, root, r);
-}
-
-/* Frees doc. */
-static sdw_status write_doc(yyjson_mut_doc *doc, const char *what, sdw_buf *out, sdw_error *err)
-{
-    yyjson_write_err why = { 0 };
-    size_t size = 0;
-    char *text = yyjson_mut_write_opts(doc, YYJSON_WRITE_NOFLAG, &sdw_json_memory, &size, &why);
-    yyjson_mut_doc_free(doc);
-    if (!text && why.code == YYJSON_WRITE_ERROR_MEMORY_ALLOCATION) return sdw_fail_memory(err, what, 0);
-    if (!text) return sdw_fail(err, SDW_INVALID, "%s: cannot be written as JSON: %s, want UTF-8 and finite numbers", what, why.msg);
-    bool ok = sdw_buf_append(out, text, size);
-    sdw_free(text);
-    if (ok) return SDW_OK;
-    if (out->max) return sdw_fail(err, SDW_LIMIT, "%s: %zu bytes, want at most %zu", what, size, out->max);
-    return sdw_fail_memory(err, what, size);
+    add_text(w, "id", r->id.text);
+    add_text(w, "kind", sdw_job_kind_name(r->kind));
+    add_real(w, "created_at", r->created_at);
+    add(w, "request", yyjson_mut_raw(w->doc, request));
+    add_text(w, "init_image", r->init_image);
+    add_text(w, "mask", r->mask);
+    add_text(w, "model", r->model);
+    add_text(w, "model_hash", r->model_hash);
+    add_text(w, "format", r->format);
+    add_int(w, "quality", r->quality);
+    add_int(w, "preview_every", r->preview_every);
+    add_text(w, "preview", sdw_preview_kind_name(r->preview));
+    add_real(w, "timeout_s", r->timeout_s);
+    add_text(w, "face", r->face);
+    add_text(w, "tag", r->tag);
+    add_text(w, "echo", r->echo);
+    add_idempotency(w, r);
 }
 
 sdw_status sdw_job_record_write(const sdw_job_record *r, sdw_buf *out, sdw_error *err)
@@ -76,46 +120,53 @@ sdw_status sdw_job_record_write(const sdw_job_record *r, sdw_buf *out, sdw_error
     char *text = NULL;
     sdw_status s = sdw_request_write_json(&request, &text, err);
     if (s != SDW_OK) return s;
-    yyjson_mut_doc *doc = yyjson_mut_doc_new(&sdw_json_memory);
-    if (doc) fill_record(doc, r, text);
-    s = doc ? write_doc(doc, "record of a job", out, err) : sdw_fail_memory(err, "record of a job", 0);
+    writer w = begin_object();
+    if (!w.failed) add_record(&w, r, text);
+    s = end_object(&w, "record of a job", out, err);
     sdw_text_free(text);
     return s;
 }
 
-static void add_output(yyjson_mut_doc *doc, yyjson_mut_val *list, const sdw_stored_output *s)
+static void add_output(writer *w, yyjson_mut_val *list, const sdw_stored_output *s)
 {
-    yyjson_mut_val *o = yyjson_mut_arr_add_obj(doc, list);
-    yyjson_mut_obj_add_str(doc, o, "id", s->output.id.text);
-    yyjson_mut_obj_add_uint(doc, o, "seed", s->output.seed);
-    yyjson_mut_obj_add_int(doc, o, "width", s->output.width);
-    yyjson_mut_obj_add_int(doc, o, "height", s->output.height);
-    yyjson_mut_obj_add_uint(doc, o, "bytes", s->output.bytes);
-    yyjson_mut_obj_add_str(doc, o, "sha256", s->sha256);
-    if (s->deleted) yyjson_mut_obj_add_bool(doc, o, "deleted", true);
+    writer o = { .doc = w->doc, .object = yyjson_mut_obj(w->doc) };
+    o.failed = !o.object || !yyjson_mut_arr_append(list, o.object);
+    add_text(&o, "id", s->output.id.text);
+    add_uint(&o, "seed", s->output.seed);
+    add_int(&o, "width", s->output.width);
+    add_int(&o, "height", s->output.height);
+    add_uint(&o, "bytes", s->output.bytes);
+    add_text(&o, "sha256", s->sha256);
+    if (s->deleted) add(&o, "deleted", yyjson_mut_bool(w->doc, true));
+    w->failed = w->failed || o.failed;
+}
+
+static void add_outputs(writer *w, const sdw_job_end *e)
+{
+    if (e->output_count <= 0 || w->failed) return;
+    yyjson_mut_val *list = yyjson_mut_arr(w->doc);
+    add(w, "outputs", list);
+    for (int i = 0; i < e->output_count && !w->failed; i++) add_output(w, list, &e->outputs[i]);
 }
 
 sdw_status sdw_job_end_write(const sdw_job_id *id, const sdw_job_end *e, sdw_buf *out, sdw_error *err)
 {
-    yyjson_mut_doc *doc = yyjson_mut_doc_new(&sdw_json_memory);
-    if (!doc) return sdw_fail_memory(err, "record of a job's end", 0);
-    yyjson_mut_val *root = yyjson_mut_obj(doc);
-    yyjson_mut_doc_set_root(doc, root);
-    yyjson_mut_obj_add_str(doc, root, "id", id->text);
-    yyjson_mut_obj_add_str(doc, root, "status", sdw_job_status_name(e->status));
-    yyjson_mut_obj_add_real(doc, root, "started_at", e->started_at);
-    yyjson_mut_obj_add_real(doc, root, "finished_at", e->finished_at);
-    if (e->status == SDW_JOB_FAILED) {
-        yyjson_mut_val *o = yyjson_mut_obj_add_obj(doc, root, "error");
-        yyjson_mut_obj_add_str(doc, o, "code", e->error.code);
-        yyjson_mut_obj_add_str(doc, o, "message", e->error.message);
+    writer w = begin_object();
+    if (!w.failed) {
+        add_text(&w, "id", id->text);
+        add_text(&w, "status", sdw_job_status_name(e->status));
+        add_real(&w, "started_at", e->started_at);
+        add_real(&w, "finished_at", e->finished_at);
+        if (e->status == SDW_JOB_FAILED) {
+            writer o = add_object(&w, "error");
+            add_text(&o, "code", e->error.code);
+            add_text(&o, "message", e->error.message);
+            w.failed = w.failed || o.failed;
+        }
+        add_outputs(&w, e);
+        add_text(&w, "resolved", e->resolved);
     }
-    if (e->output_count > 0) {
-        yyjson_mut_val *list = yyjson_mut_obj_add_arr(doc, root, "outputs");
-        for (int i = 0; i < e->output_count; i++) add_output(doc, list, &e->outputs[i]);
-    }
-    add_text(doc, root, "resolved", e->resolved);
-    return write_doc(doc, "record of a job's end", out, err);
+    return end_object(&w, "record of a job's end", out, err);
 }
 
 /* ---- reading ---- */

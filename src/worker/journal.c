@@ -334,8 +334,14 @@ static void withdraw(sdw_journal *j, const sdw_job_record *r)
     else sdw_buf_printf(&record, "{\"id\":\"%s\"}", r->id.text);
     sdw_status s = sdw_journal_record_close(&record, 0, &why);
     if (s == SDW_OK) s = append_note(j, record.data, record.size, &why);
-    if (s != SDW_OK) sdw_journal_tell(j, 0, &r->id, "%s", why.text);
     sdw_journal_job *job = sdw_journal_index_find(&j->index, r->id.text);
+    if (s != SDW_OK) sdw_journal_tell(j, 0, &r->id, "%s", why.text);
+    if (job && job->accepted.at + SDW_JOURNAL_RECORD_HEAD + job->accepted.size == j->end) {
+        /* Not even the note: but nothing stands behind the record, so it can be cut. */
+        j->end = job->accepted.at;
+        j->torn = true;
+        (void)cut_torn(j, NULL);
+    }
     if (job) sdw_journal_index_remove(&j->index, job);
     sdw_buf_finish(&record);
 }

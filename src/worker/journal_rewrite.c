@@ -6,6 +6,7 @@
 #include "worker/journal_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,7 +142,7 @@ static sdw_status sync_new(copy *c, sdw_error *err)
 static sdw_status write_new(copy *c, double now, sdw_error *err)
 {
     uint8_t head[SDW_JOURNAL_HEAD_SIZE];
-    sdw_status s = sdw_temporary_at(c->j->io, c->j->dir->fd, 0600, c->j->dir->path, c->temporary, &c->fd, err);
+    sdw_status s = sdw_temporary_at(c->j->io, c->j->dir->fd, O_RDWR | O_APPEND, 0600, c->j->dir->path, c->temporary, &c->fd, err);
     if (s != SDW_OK) return s;
     sdw_journal_head(head);
     s = add(c, head, sizeof head, err);

@@ -1,5 +1,6 @@
 /* fault_io.h - an sdw_io over the real system in which the nth changing call fails, or writes a part and then fails,
- * or from which on the disk is full. Header only, so that every test folder may use it. */
+ * or from which on the disk is full. Syncs take no time: nobody cuts
+ * the power here. Header only, so that every test folder may use it. */
 #ifndef SDW_TEST_FAULT_IO_H
 #define SDW_TEST_FAULT_IO_H
 
@@ -75,7 +76,8 @@ static ssize_t fault_write(void *ctx, int fd, const void *from, size_t size)
 
 static int fault_fsync(void *ctx, int fd)
 {
-    return fault_due(ctx, FAULT_FSYNC) ? -1 : sdw_io_system.fsync(NULL, fd);
+    (void)fd;
+    return fault_due(ctx, FAULT_FSYNC) ? -1 : 0;
 }
 
 static int fault_ftruncate(void *ctx, int fd, off_t size)
