@@ -7,6 +7,7 @@
 
 #include "core/mem.h"
 #include "core/meminfo.h"
+#include "engine/batch.h"
 #include "diffusion/sampling.h"
 #include "engine/pipeline_impl.h"
 
@@ -117,6 +118,7 @@ sdw_status sdw_engine_open(const sdw_engine_options *o, sdw_engine **ret_engine,
 void sdw_engine_close(sdw_engine *e)
 {
     if (!e) return;
+    if (e->pipeline) sdw_batch_free(e, e->batch);
     sdw_pipeline_close(e->pipeline);
     sdw_free(e);
 }

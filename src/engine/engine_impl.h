@@ -16,6 +16,7 @@ struct sdw_engine {
     char scheduler[SDW_SCHEDULER_NAME_MAX];
     uint64_t memory_limit;      /* bytes; never 0 */
     bool release_parts;         /* options.release_parts */
+    struct sdw_batch *batch;    /* batch.h; made at the first step */
     sdw_warn_fn *warn;
     void *warn_ctx;
 };

@@ -256,7 +256,7 @@ sdw_status sdw_pipeline_load(sdw_pipeline *p, sdw_pipeline_packed *packed, void 
 
 uint64_t sdw_pipeline_held(const sdw_pipeline *p)
 {
-    uint64_t bytes = p->pool_bytes;
+    uint64_t bytes = p->pool_bytes + p->away_bytes + p->condition_bytes;
     for (int id = 0; id < SDW_PART_COUNT; id++)
         for (size_t i = 0; i < p->part[id].count; i++) bytes += p->part[id].weights[i]->packed_bytes;
     return bytes;
@@ -308,7 +308,7 @@ static sdw_status plan_for(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_sl
 
 sdw_status sdw_pipeline_plan(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_slot **ret, sdw_error *err)
 {
-    sdw_plan_slot *oldest = &p->slot[0];
+    sdw_plan_slot *oldest = NULL;
     for (int i = 0; i < SDW_PLAN_SLOTS; i++) {
         sdw_plan_slot *s = &p->slot[i];
         if (s->plan && same_key(&s->key, key)) {
@@ -316,9 +316,10 @@ sdw_status sdw_pipeline_plan(sdw_pipeline *p, const sdw_plan_key *key, sdw_plan_
             *ret = s;
             return SDW_OK;
         }
-        if (s->last_use < oldest->last_use) oldest = s;
+        if (!s->pins && (!oldest || s->last_use < oldest->last_use)) oldest = s;
     }
     sdw_plan_slot fresh;
+    if (!oldest) return sdw_fail(err, SDW_INTERNAL, "plans: %d runs are unfinished, none can make room", SDW_PLAN_SLOTS);
     sdw_status status = plan_for(p, key, &fresh, err);
     if (status != SDW_OK) return status;
     sdw_plan_free(oldest->plan);

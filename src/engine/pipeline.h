@@ -71,6 +71,14 @@ typedef struct sdw_condition_request {
 sdw_status sdw_condition_create(sdw_pipeline *p, const sdw_condition_request *r, sdw_condition **ret, sdw_error *err);
 void sdw_condition_free(sdw_pipeline *p, sdw_condition *c); /* accepts NULL */
 
+/* The rows of several conditions with equal token counts, one after another: what a model evaluation for pictures of
+ * several jobs reads. *ret is a condition of its own, freed as such. */
+sdw_status sdw_condition_join(sdw_pipeline *p, const sdw_condition *const *parts, int count, sdw_condition **ret, sdw_error *err);
+int sdw_condition_rows(const sdw_condition *c);
+int sdw_condition_tokens(const sdw_condition *c);
+/* Differs for every condition that the pipeline ever made. */
+uint64_t sdw_condition_serial(const sdw_condition *c);
+
 /* One UNet evaluation: sample (rows, in_channels, h, w), timesteps (rows), out (rows, out_channels, h, w). */
 sdw_status sdw_pipeline_unet(sdw_pipeline *p, const sdw_condition *c, int h, int w, const float *sample,
                              const float *timesteps, float *out, sdw_error *err);
@@ -79,6 +87,16 @@ sdw_status sdw_pipeline_unet(sdw_pipeline *p, const sdw_condition *c, int h, int
 sdw_status sdw_pipeline_vae_decode(sdw_pipeline *p, int h, int w, const float *latent, float *picture, sdw_error *err);
 /* picture (1, 3, 8h, 8w) in [-1, 1] -> moments (1, 8, h, w): means, then unclamped log variances. */
 sdw_status sdw_pipeline_vae_encode(sdw_pipeline *p, int h, int w, const float *picture, float *moments, sdw_error *err);
+
+/* The same in slices of about equal work, other runs may come between two of them: it keeps a pool of its own until end.
+ * The result does not depend on how it was cut. decode: as vae_decode, else as vae_encode; `in` is copied. */
+enum { SDW_VAE_SLICES = 32 };
+typedef struct sdw_vae_run sdw_vae_run;
+sdw_status sdw_vae_run_begin(sdw_pipeline *p, bool decode, int h, int w, const float *in, sdw_vae_run **ret, sdw_error *err);
+/* Up to `slices` further ones; *ret_done after the last. After an error it can only be ended. */
+sdw_status sdw_vae_run_go(sdw_vae_run *r, int slices, bool *ret_done, sdw_error *err);
+void sdw_vae_run_read(const sdw_vae_run *r, float *out);
+void sdw_vae_run_end(sdw_vae_run *r); /* accepts NULL */
 
 /* Packs the weights of every part now. packed (may be NULL) hears of each weight, on one thread at a time; stops with
  * SDW_CANCELLED when the cancel flag is set. */

@@ -35,9 +35,10 @@ typedef struct sdw_plan_slot {
         sdw_vae_io vae;
     } io;
     uint64_t last_use;
+    int pins;                   /* unfinished runs: it must stay */
 } sdw_plan_slot;
 
-enum { SDW_PLAN_SLOTS = 8, SDW_PLAN_SIZES = 32 };
+enum { SDW_PLAN_SLOTS = 16, SDW_PLAN_SIZES = 32 };
 
 /* What planning found for a key. */
 typedef struct sdw_plan_size {
@@ -61,6 +62,8 @@ struct sdw_pipeline {
     uint64_t use_clock;
     void *pool;                 /* activations of whichever plan runs */
     size_t pool_bytes;
+    uint64_t away_bytes;        /* of pools that unfinished runs hold */
+    uint64_t condition_bytes, condition_serials;
     atomic_bool cancel;
     pthread_mutex_t size_mutex; /* guards what follows: any thread asks for sizes */
     sdw_plan_size size[SDW_PLAN_SIZES]; /* a ring */
@@ -68,6 +71,7 @@ struct sdw_pipeline {
 };
 
 struct sdw_condition {
+    uint64_t serial;
     int rows, tokens;
     float *kv;                  /* all keys and values, one after another */
     size_t *kv_offset;          /* floats; context_count of them */

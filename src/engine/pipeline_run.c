@@ -60,8 +60,8 @@ size_t sdw_condition_bytes(const sdw_unet *u, int rows, int tokens)
 
 void sdw_condition_free(sdw_pipeline *p, sdw_condition *c)
 {
-    (void)p;
     if (!c) return;
+    p->condition_bytes -= c->bytes;
     sdw_free(c->kv);
     sdw_free(c->kv_offset);
     sdw_free(c->added);
@@ -75,7 +75,9 @@ static sdw_status condition_alloc(sdw_pipeline *p, int rows, int tokens, sdw_con
     if (!c) return sdw_fail_memory(err, "condition", sizeof *c);
     c->rows = rows;
     c->tokens = tokens;
+    c->serial = ++p->condition_serials;
     c->bytes = sdw_condition_bytes(u, rows, tokens);
+    p->condition_bytes += c->bytes;
     c->kv_offset = sdw_calloc((size_t)u->context_count + 1, sizeof *c->kv_offset);
     sdw_status status = c->kv_offset ? host_array(&c->kv, kv_floats(u, rows, tokens, c->kv_offset), "keys and values", err)
                                      : sdw_fail_memory(err, "condition", (size_t)u->context_count * sizeof *c->kv_offset);
@@ -113,74 +115,208 @@ sdw_status sdw_condition_create(sdw_pipeline *p, const sdw_condition_request *r,
     return status;
 }
 
-/* ---- UNet and VAE ---- */
-
-/* Runs a plan whose input and output change layout: in (n, ci, hw_in) and out (n, co, hw_out), both channels-first. */
-typedef struct image_call {
-    sdw_plan_slot *slot;
-    int bound_in, bound_out, n, in_channels, out_channels;
-    size_t in_hw, out_hw;
-    const float *in;
-    float *out;
-} image_call;
-
-static sdw_status run_image(sdw_pipeline *p, const image_call *c, sdw_error *err)
+/* Rows of part go behind the first `at` rows of c. */
+static void append_rows(const sdw_unet *u, sdw_condition *c, const sdw_condition *part, int at)
 {
-    float *in = NULL, *out = NULL;
-    sdw_status status = host_array(&in, (size_t)c->n * (size_t)c->in_channels * c->in_hw, "input", err);
-    if (status == SDW_OK) status = host_array(&out, (size_t)c->n * (size_t)c->out_channels * c->out_hw, "output", err);
-    if (status == SDW_OK) {
-        sdw_to_rows(c->in, in, c->n, c->in_channels, c->in_hw);
-        sdw_plan_bind(c->slot->plan, c->bound_in, in);
-        sdw_plan_bind(c->slot->plan, c->bound_out, out);
-        status = sdw_pipeline_run(p, c->slot, err);
+    for (int i = 0; i < u->context_count; i++) {
+        size_t row = (size_t)c->tokens * 2 * (size_t)u->context_channels[i];
+        memcpy(c->kv + c->kv_offset[i] + (size_t)at * row, part->kv + part->kv_offset[i], (size_t)part->rows * row * sizeof *c->kv);
     }
-    if (status == SDW_OK) sdw_from_rows(out, c->out, c->n, c->out_channels, c->out_hw);
-    sdw_free(in);
-    sdw_free(out);
-    return status;
+    size_t width = (size_t)u->config.time_width;
+    if (c->added) memcpy(c->added + (size_t)at * width, part->added, (size_t)part->rows * width * sizeof *c->added);
 }
+
+sdw_status sdw_condition_join(sdw_pipeline *p, const sdw_condition *const *parts, int count, sdw_condition **ret, sdw_error *err)
+{
+    sdw_condition *c;
+    int rows = 0, at = 0;
+    for (int i = 0; i < count; i++) {
+        rows += parts[i]->rows;
+        if (parts[i]->tokens != parts[0]->tokens)
+            return sdw_fail(err, SDW_INTERNAL, "conditions of %d and %d tokens cannot share an evaluation", parts[0]->tokens, parts[i]->tokens);
+    }
+    sdw_status status = condition_alloc(p, rows, parts[0]->tokens, &c, err);
+    if (status != SDW_OK) return status;
+    for (int i = 0; i < count; at += parts[i++]->rows) append_rows(&p->unet, c, parts[i], at);
+    *ret = c;
+    return SDW_OK;
+}
+
+int sdw_condition_rows(const sdw_condition *c)
+{
+    return c->rows;
+}
+
+int sdw_condition_tokens(const sdw_condition *c)
+{
+    return c->tokens;
+}
+
+uint64_t sdw_condition_serial(const sdw_condition *c)
+{
+    return c->serial;
+}
+
+/* ---- UNet and VAE ---- */
 
 sdw_status sdw_pipeline_unet(sdw_pipeline *p, const sdw_condition *c, int h, int w, const float *sample, const float *timesteps, float *out, sdw_error *err)
 {
     const sdw_unet *u = &p->unet;
     sdw_plan_key key = { .kind = SDW_PLAN_STEP, .rows = c->rows, .tokens = c->tokens, .h = h, .w = w };
     sdw_plan_slot *slot;
+    float *in_rows = NULL, *out_rows = NULL;
+    size_t hw = (size_t)h * (size_t)w, rows = (size_t)c->rows;
     sdw_status status = sdw_pipeline_plan(p, &key, &slot, err);
     if (status == SDW_OK) status = sdw_pipeline_need(p, SDW_PART_UNET, err);
-    if (status != SDW_OK) return status;
-    const sdw_unet_step_io *io = &slot->io.step;
-    bind_condition(slot->plan, u, c, io->kv, io->added);
-    sdw_plan_bind(slot->plan, io->timestep, (void *)timesteps);
-    size_t hw = (size_t)h * (size_t)w;
-    image_call call = { .slot = slot, .bound_in = io->sample, .bound_out = io->out, .n = c->rows, .in_channels = u->config.in_channels,
-                        .out_channels = u->config.out_channels, .in_hw = hw, .out_hw = hw, .in = sample, .out = out };
-    return run_image(p, &call, err);
+    if (status == SDW_OK) status = host_array(&in_rows, rows * (size_t)u->config.in_channels * hw, "input", err);
+    if (status == SDW_OK) status = host_array(&out_rows, rows * (size_t)u->config.out_channels * hw, "output", err);
+    if (status == SDW_OK) {
+        const sdw_unet_step_io *io = &slot->io.step;
+        bind_condition(slot->plan, u, c, io->kv, io->added);
+        sdw_plan_bind(slot->plan, io->timestep, (void *)timesteps);
+        sdw_plan_bind(slot->plan, io->sample, in_rows);
+        sdw_plan_bind(slot->plan, io->out, out_rows);
+        sdw_to_rows(sample, in_rows, c->rows, u->config.in_channels, hw);
+        status = sdw_pipeline_run(p, slot, err);
+    }
+    if (status == SDW_OK) sdw_from_rows(out_rows, out, c->rows, u->config.out_channels, hw);
+    sdw_free(in_rows);
+    sdw_free(out_rows);
+    return status;
 }
 
-static sdw_status run_vae(sdw_pipeline *p, sdw_plan_kind kind, int h, int w, const float *in, float *out, sdw_error *err)
+struct sdw_vae_run {
+    sdw_pipeline *pipeline;
+    sdw_plan_slot *slot;         /* pinned */
+    void *pool;
+    size_t pool_bytes;
+    float *in, *out;             /* in our layout */
+    int out_channels, op;        /* op: next to run */
+    size_t out_hw;
+};
+
+/* The pipeline's pool goes along with an unfinished run; whoever runs meanwhile takes another one. */
+static sdw_status take_pool(sdw_vae_run *r, sdw_error *err)
 {
-    sdw_plan_key key = { .kind = kind, .rows = 1, .h = h, .w = w };
+    sdw_pipeline *p = r->pipeline;
+    size_t bytes = r->slot->plan->pool_bytes;
+    if (p->pool_bytes < bytes) {
+        sdw_pipeline_drop_pool(p);
+        sdw_status status = p->backend->api->alloc(p->backend, bytes, &r->pool, err);
+        if (status != SDW_OK) return status;
+        r->pool_bytes = bytes;
+    } else {
+        r->pool = p->pool;
+        r->pool_bytes = p->pool_bytes;
+        p->pool = NULL;
+        p->pool_bytes = 0;
+    }
+    p->away_bytes += r->pool_bytes;
+    return SDW_OK;
+}
+
+/* The larger of two pools stays. */
+static void give_pool_back(sdw_vae_run *r)
+{
+    sdw_pipeline *p = r->pipeline;
+    if (!r->pool) return;
+    p->away_bytes -= r->pool_bytes;
+    if (p->pool_bytes >= r->pool_bytes) {
+        p->backend->api->free(p->backend, r->pool);
+    } else {
+        sdw_pipeline_drop_pool(p);
+        p->pool = r->pool;
+        p->pool_bytes = r->pool_bytes;
+    }
+    r->pool = NULL;
+}
+
+void sdw_vae_run_end(sdw_vae_run *r)
+{
+    if (!r) return;
+    give_pool_back(r);
+    r->slot->pins--;
+    sdw_free(r->in);
+    sdw_free(r->out);
+    sdw_free(r);
+}
+
+sdw_status sdw_vae_run_begin(sdw_pipeline *p, bool decode, int h, int w, const float *in, sdw_vae_run **ret, sdw_error *err)
+{
+    sdw_plan_key key = { .kind = decode ? SDW_PLAN_DECODE : SDW_PLAN_ENCODE, .rows = 1, .h = h, .w = w };
     sdw_plan_slot *slot;
     sdw_status status = sdw_pipeline_plan(p, &key, &slot, err);
     if (status == SDW_OK) status = sdw_pipeline_need(p, SDW_PART_VAE, err);
     if (status != SDW_OK) return status;
+    sdw_vae_run *r = sdw_calloc(1, sizeof *r);
+    if (!r) return sdw_fail_memory(err, "VAE run", sizeof *r);
     size_t factor = (size_t)p->shape.vae_factor, small = (size_t)h * (size_t)w, large = small * factor * factor;
-    bool decode = kind == SDW_PLAN_DECODE;
-    image_call call = { .slot = slot, .bound_in = slot->io.vae.in, .bound_out = slot->io.vae.out, .n = 1,
-                        .in_channels = decode ? p->shape.latent_channels : 3, .out_channels = decode ? 3 : 2 * p->shape.latent_channels,
-                        .in_hw = decode ? small : large, .out_hw = decode ? large : small, .in = in, .out = out };
-    return run_image(p, &call, err);
+    int in_channels = decode ? p->shape.latent_channels : 3;
+    r->pipeline = p;
+    r->slot = slot;
+    r->out_channels = decode ? 3 : 2 * p->shape.latent_channels;
+    r->out_hw = decode ? large : small;
+    slot->pins++;
+    status = host_array(&r->in, (size_t)in_channels * (decode ? small : large), "input", err);
+    if (status == SDW_OK) status = host_array(&r->out, (size_t)r->out_channels * r->out_hw, "output", err);
+    if (status == SDW_OK) status = take_pool(r, err);
+    if (status != SDW_OK) {
+        sdw_vae_run_end(r);
+        return status;
+    }
+    sdw_to_rows(in, r->in, 1, in_channels, decode ? small : large);
+    *ret = r;
+    return SDW_OK;
+}
+
+/* Ops from r->op on that make up `slices` shares of the work; at least one. */
+static int ops_of(const sdw_vae_run *r, int slices)
+{
+    const sdw_graph *g = r->slot->plan->graph;
+    double work = 0, want = r->slot->plan->flop / SDW_VAE_SLICES * slices;
+    int n = 0;
+    while (r->op + n < g->op_count && (n == 0 || work < want)) work += g->ops[r->op + n++]->flop;
+    return n;
+}
+
+sdw_status sdw_vae_run_go(sdw_vae_run *r, int slices, bool *ret_done, sdw_error *err)
+{
+    sdw_plan *plan = r->slot->plan;
+    sdw_plan_bind(plan, r->slot->io.vae.in, r->in);
+    sdw_plan_bind(plan, r->slot->io.vae.out, r->out);
+    int n = slices >= SDW_VAE_SLICES ? plan->graph->op_count - r->op : ops_of(r, slices);
+    sdw_status status = sdw_plan_run_ops(plan, r->pipeline->backend, r->pool, r->op, n, &r->pipeline->cancel, err);
+    if (status != SDW_OK) return status;
+    r->op += n;
+    *ret_done = r->op == plan->graph->op_count;
+    return SDW_OK;
+}
+
+void sdw_vae_run_read(const sdw_vae_run *r, float *out)
+{
+    sdw_from_rows(r->out, out, 1, r->out_channels, r->out_hw);
+}
+
+static sdw_status run_vae(sdw_pipeline *p, bool decode, int h, int w, const float *in, float *out, sdw_error *err)
+{
+    sdw_vae_run *r;
+    bool done;
+    sdw_status status = sdw_vae_run_begin(p, decode, h, w, in, &r, err);
+    if (status != SDW_OK) return status;
+    status = sdw_vae_run_go(r, SDW_VAE_SLICES, &done, err);
+    if (status == SDW_OK) sdw_vae_run_read(r, out);
+    sdw_vae_run_end(r);
+    return status;
 }
 
 sdw_status sdw_pipeline_vae_decode(sdw_pipeline *p, int h, int w, const float *latent, float *picture, sdw_error *err)
 {
-    return run_vae(p, SDW_PLAN_DECODE, h, w, latent, picture, err);
+    return run_vae(p, true, h, w, latent, picture, err);
 }
 
 sdw_status sdw_pipeline_vae_encode(sdw_pipeline *p, int h, int w, const float *picture, float *moments, sdw_error *err)
 {
-    return run_vae(p, SDW_PLAN_ENCODE, h, w, picture, moments, err);
+    return run_vae(p, false, h, w, picture, moments, err);
 }
 
 /* ---- estimate ---- */

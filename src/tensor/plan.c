@@ -149,12 +149,17 @@ static void resolve(const sdw_plan *p, char *pool)
     }
 }
 
-sdw_status sdw_plan_run(sdw_plan *p, sdw_backend *b, void *pool, const atomic_bool *cancel, sdw_error *err)
+sdw_status sdw_plan_run_ops(sdw_plan *p, sdw_backend *b, void *pool, int first, int count, const atomic_bool *cancel, sdw_error *err)
 {
     for (int i = 0; i < p->graph->bound_count; i++)
         if (!p->bound[i]) return sdw_fail(err, SDW_INTERNAL, "plan: bound tensor %d has no memory", i);
     resolve(p, pool);
-    return b->api->run(b, p->graph->ops, p->graph->op_count, (char *)pool + p->activation_bytes, cancel, p->op_seconds, err);
+    return b->api->run(b, p->graph->ops + first, count, (char *)pool + p->activation_bytes, cancel, p->op_seconds ? p->op_seconds + first : NULL, err);
+}
+
+sdw_status sdw_plan_run(sdw_plan *p, sdw_backend *b, void *pool, const atomic_bool *cancel, sdw_error *err)
+{
+    return sdw_plan_run_ops(p, b, pool, 0, p->graph->op_count, cancel, err);
 }
 
 sdw_status sdw_plan_time_ops(sdw_plan *p, sdw_error *err)

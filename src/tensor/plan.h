@@ -23,6 +23,8 @@ void sdw_plan_free(sdw_plan *p); /* accepts NULL */
 void sdw_plan_bind(sdw_plan *p, int bound, void *data);
 /* Resolves pointers into `pool` (at least pool_bytes, 64-byte aligned) and runs. Every bound tensor must be bound. */
 sdw_status sdw_plan_run(sdw_plan *p, sdw_backend *b, void *pool, const atomic_bool *cancel, sdw_error *err);
+/* The ops [first, first + count) of a run that is made in several calls: pool and bound memory stay the same between them. */
+sdw_status sdw_plan_run_ops(sdw_plan *p, sdw_backend *b, void *pool, int first, int count, const atomic_bool *cancel, sdw_error *err);
 /* Wall seconds per op from the next run on, in p->op_seconds. */
 sdw_status sdw_plan_time_ops(sdw_plan *p, sdw_error *err);
 
