@@ -183,7 +183,9 @@ sdw_status sdw_job_advance(sdw_job *j, bool *ret_done, sdw_error *err)
     case SDW_PHASE_LOAD:
     case SDW_PHASE_TEXT:
         status = encode_text(j, err);
-        if (status == SDW_OK) j->phase = SDW_PHASE_ENCODE;
+        if (status != SDW_OK) break;
+        j->phase = SDW_PHASE_ENCODE;
+        if (!j->moments && !j->masked_moments) begin_steps(j);
         break;
     case SDW_PHASE_ENCODE:
         status = sdw_job_encode_pictures(j, &done, err);

@@ -364,6 +364,11 @@ void sdw_pipeline_drop_pool(sdw_pipeline *p)
     p->pool_bytes = 0;
 }
 
+uint64_t sdw_pipeline_pool_bytes(const sdw_pipeline *p)
+{
+    return p->pool_bytes;
+}
+
 static sdw_status grow_pool(sdw_pipeline *p, size_t bytes, sdw_error *err)
 {
     if (bytes <= p->pool_bytes) return SDW_OK;

@@ -104,6 +104,7 @@ typedef void sdw_pipeline_packed(void *ctx, int done, int total);
 sdw_status sdw_pipeline_load(sdw_pipeline *p, sdw_pipeline_packed *packed, void *ctx, sdw_error *err);
 /* Bytes of packed weights and of pools, as held now. */
 uint64_t sdw_pipeline_held(const sdw_pipeline *p);
+uint64_t sdw_pipeline_pool_bytes(const sdw_pipeline *p); /* of them, the pool that the next run uses */
 /* Gives the pool back; the next run takes a new one. */
 void sdw_pipeline_drop_pool(sdw_pipeline *p);
 /* Frees packed weights of a part; they are packed again when next needed. */
@@ -115,6 +116,8 @@ typedef struct sdw_pipeline_cost {
     uint64_t text_pool, unet_pool, condition_bytes, decode_pool, encode_pool;
     double text_flop, condition_flop, unet_flop, decode_flop, encode_flop; /* unet_flop: all rows together */
 } sdw_pipeline_cost;
+/* Bytes of the largest pool that a text encoding or a VAE run of this size may ask for. */
+sdw_status sdw_pipeline_unit_bytes(sdw_pipeline *p, int rows, int tokens, int h, int w, uint64_t *ret, sdw_error *err);
 sdw_status sdw_pipeline_estimate(sdw_pipeline *p, int rows, int tokens, int h, int w, sdw_pipeline_cost *ret, sdw_error *err);
 
 #endif

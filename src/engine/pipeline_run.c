@@ -348,3 +348,14 @@ sdw_status sdw_pipeline_estimate(sdw_pipeline *p, int rows, int tokens, int h, i
     if (status == SDW_OK) *ret = c;
     return status;
 }
+
+sdw_status sdw_pipeline_unit_bytes(sdw_pipeline *p, int rows, int tokens, int h, int w, uint64_t *ret, sdw_error *err)
+{
+    sdw_pipeline_cost c;
+    sdw_status status = sdw_pipeline_estimate(p, rows, tokens, h, w, &c, err);
+    if (status != SDW_OK) return status;
+    *ret = c.decode_pool;
+    if (c.encode_pool > *ret) *ret = c.encode_pool;
+    if (c.text_pool + c.condition_bytes > *ret) *ret = c.text_pool + c.condition_bytes;
+    return SDW_OK;
+}

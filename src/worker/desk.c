@@ -68,6 +68,15 @@ static void do_preview(sdw_worker *w, sdw_desk_task *task)
     else sdw_blob_unref(picture);
 }
 
+/* The last preview of a job that wants decoded ones is its result. */
+static void preview_of_result(sdw_worker *w, const sdw_desk_task *task)
+{
+    sdw_error err = { 0 };
+    sdw_blob *picture = encode_preview(task, &err);
+    if (picture)
+        sdw_worker_tell(w, task->ticket, &(sdw_event){ .kind = SDW_EVENT_PREVIEW, .step = task->step, .total = task->total, .picture = picture });
+}
+
 /* ---- results ---- */
 
 /* The request of picture i, such that it can be repeated alone; pictures from one generator only together. */
@@ -157,6 +166,7 @@ static void do_result(sdw_worker *w, sdw_desk_task *task)
     sdw_ticket *t = task->ticket;
     result r = { .count = 0 };
     sdw_error err = { 0 };
+    if (task->preview_first) preview_of_result(w, task);
     sdw_status status = make_outputs(task, &r, &err);
     if (status == SDW_OK) {
         sdw_worker_narrate(w, t, "generation_complete", "%d picture%s in %.2f s", r.count, r.count == 1 ? "" : "s", sdw_clock_monotonic_s() - t->started);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "engine/batch.h"
 #include "engine/conditioning.h"
 #include "engine/inside.h"
 #include "engine/job.h"
@@ -115,12 +116,17 @@ static void engine_cancel(sdw_exec_model *m, bool on)
     atomic_store(sdw_pipeline_cancel_flag(sdw_engine_pipeline(m->engine)), on);
 }
 
-static uint64_t engine_step_memory(sdw_exec_model *m, const sdw_exec_job *j, int rows)
+/* The pool is held already; a run that wants a larger one gets another in its place. */
+static bool engine_fits(sdw_exec_model *m, const sdw_exec_job *j, int rows)
 {
-    (void)m;
-    (void)j;
-    (void)rows;
-    return 0;
+    enum { HOST_BYTES = 32 << 20 }; /* the program itself, as sdw_job_cost counts it */
+    sdw_pipeline *p = sdw_engine_pipeline(m->engine);
+    sdw_job_key key;
+    uint64_t want, held = sdw_pipeline_held(p), limit = sdw_engine_memory_limit(m->engine);
+    sdw_job_key_of(j->job, &key);
+    sdw_status status = rows ? sdw_batch_bytes(m->engine, &key, rows, &want, NULL) : sdw_pipeline_unit_bytes(p, key.rows, key.tokens, key.h, key.w, &want, NULL);
+    uint64_t pool = sdw_pipeline_pool_bytes(p);
+    return status == SDW_OK && held - pool + (want > pool ? want : pool) + HOST_BYTES <= limit;
 }
 
 /* ---- jobs ---- */
@@ -135,7 +141,7 @@ static void job_free(sdw_exec_job *j)
 
 static void listen(const sdw_exec_job *j)
 {
-    j->model->warn = j ? j->warn : NULL;
+    j->model->warn = j->warn;
     j->model->warn_ctx = j->warn_ctx;
 }
 
@@ -146,7 +152,8 @@ static sdw_status job_create(sdw_exec_model *m, const sdw_params *resolved, sdw_
     *j = (sdw_exec_job){ .model = m, .params = *resolved, .rows = sdw_uses_guidance(resolved) ? 2 : 1, .warn = warn, .warn_ctx = ctx };
     listen(j);
     sdw_status status = sdw_conditioning_measure(m->engine, resolved, &j->tokens, err);
-    if (status == SDW_OK) status = sdw_job_create(m->engine, &j->params, NULL, &j->job, err);
+    const sdw_job_hooks hooks = { .together = true, .slices = 1 };
+    if (status == SDW_OK) status = sdw_job_create(m->engine, &j->params, &hooks, &j->job, err);
     if (status != SDW_OK) job_free(j);
     else *ret = j;
     return status;
@@ -155,12 +162,15 @@ static sdw_status job_create(sdw_exec_model *m, const sdw_params *resolved, sdw_
 static void job_state(const sdw_exec_job *j, sdw_exec_state *ret)
 {
     sdw_progress p = { 0 };
+    sdw_job_key key;
+    int done = sdw_job_steps_done(j->job);
     sdw_job_progress(j->job, &p);
-    *ret = (sdw_exec_state){ .phase = p.phase, .step = j->params.steps - p.steps + p.step, .total = j->params.steps, .steps_run = p.step, .pictures = 1,
-                             .rows = j->rows };
-    ret->key.height = j->params.height;
-    ret->key.width = j->params.width;
-    ret->key.tokens = j->tokens;
+    sdw_job_key_of(j->job, &key);
+    *ret = (sdw_exec_state){ .phase = p.phase, .step = j->params.steps - p.steps + done, .total = j->params.steps, .steps_run = done,
+                             .pictures = sdw_job_lanes(j->job), .rows = j->rows };
+    ret->key.height = key.h;
+    ret->key.width = key.w;
+    ret->key.tokens = key.tokens;
 }
 
 static sdw_status job_advance(sdw_exec_job *j, sdw_error *err)
@@ -174,23 +184,25 @@ static sdw_status job_advance(sdw_exec_job *j, sdw_error *err)
 
 static sdw_status engine_step(sdw_exec_model *m, sdw_exec_turn *turns, int count, sdw_error *err)
 {
-    (void)m;
-    (void)err;
-    for (int i = 0; i < count; i++) turns[i].status = job_advance(turns[i].job, &turns[i].error);
-    return SDW_OK;
+    sdw_batch_turn batch[SDW_BATCH_TURNS_MAX];
+    if (count > SDW_BATCH_TURNS_MAX) return sdw_fail(err, SDW_INTERNAL, "%d pictures in one evaluation, want at most %d", count, SDW_BATCH_TURNS_MAX);
+    for (int i = 0; i < count; i++) batch[i] = (sdw_batch_turn){ .job = turns[i].job->job, .lane = turns[i].picture };
+    sdw_status status = sdw_batch_step(m->engine, batch, count, err);
+    for (int i = 0; i < count && status == SDW_OK; i++) {
+        turns[i].status = batch[i].status;
+        turns[i].error = batch[i].error;
+    }
+    return status;
 }
 
 static int evaluations(const sdw_exec_job *j, int picture)
 {
-    sdw_progress p = { 0 };
-    (void)picture;
-    sdw_job_progress(j->job, &p);
-    return p.phase == SDW_PHASE_STEP ? p.evals : -1;
+    return sdw_job_lane_evaluations(j->job, picture);
 }
 
 static void finish_early(sdw_exec_job *j)
 {
-    (void)j;
+    sdw_job_finish_early(j->job);
 }
 
 static sdw_status take(sdw_exec_job *j, int index, sdw_picture *ret, uint64_t *ret_seed, sdw_error *err)
@@ -224,6 +236,21 @@ static sdw_status preview(sdw_exec_job *j, sdw_picture *ret, sdw_error *err)
     return SDW_OK;
 }
 
+static sdw_status preview_begin(sdw_exec_job *j, sdw_error *err)
+{
+    return sdw_job_look_begin(j->job, err);
+}
+
+static sdw_status preview_slice(sdw_exec_job *j, bool *ret_done, sdw_picture *ret, sdw_error *err)
+{
+    return sdw_job_look_go(j->job, 1, ret_done, ret, err);
+}
+
+static void preview_end(sdw_exec_job *j)
+{
+    sdw_job_look_end(j->job);
+}
+
 const sdw_executor sdw_executor_engine = {
     .name = "engine",
     .open = engine_open,
@@ -236,7 +263,7 @@ const sdw_executor sdw_executor_engine = {
     .resolve = engine_resolve,
     .cost = engine_cost,
     .cancel = engine_cancel,
-    .step_memory = engine_step_memory,
+    .fits = engine_fits,
     .job_create = job_create,
     .job_free = job_free,
     .job_state = job_state,
@@ -246,4 +273,7 @@ const sdw_executor sdw_executor_engine = {
     .finish_early = finish_early,
     .take = take,
     .preview = preview,
+    .preview_begin = preview_begin,
+    .preview_slice = preview_slice,
+    .preview_end = preview_end,
 };

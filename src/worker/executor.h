@@ -59,8 +59,9 @@ struct sdw_executor {
     /* on: the unit that runs now, and every later one, ends with SDW_CANCELLED, until it is switched off. */
     void (*cancel)(sdw_exec_model *m, bool on);
 
-    /* Bytes that pools and shared keys and values need for evaluations of `rows` rows of this job's key. */
-    uint64_t (*step_memory)(sdw_exec_model *m, const sdw_exec_job *j, int rows);
+    /* Is there memory for an evaluation of `rows` rows of this job's key (0: for its next unit of another kind), beside
+     * what is held now? A job that has the executor to itself always fits. */
+    bool (*fits)(sdw_exec_model *m, const sdw_exec_job *j, int rows);
 
     /* params: resolved; strings and pictures outlive the job. warn hears what a unit has to say. */
     sdw_status (*job_create)(sdw_exec_model *m, const sdw_params *resolved, sdw_warn_fn *warn, void *ctx, sdw_exec_job **ret, sdw_error *err);
@@ -71,9 +72,9 @@ struct sdw_executor {
     /* One model evaluation for count pictures of jobs of equal keys, all in SDW_PHASE_STEP. The result is that of the
      * evaluation; if it is SDW_OK, each turn has its own. Otherwise nothing happened to any job. */
     sdw_status (*step)(sdw_exec_model *m, sdw_exec_turn *turns, int count, sdw_error *err);
-    /* Evaluations that picture has had: the driver keeps the pictures of a job together with it. -1: none are left. */
+    /* Evaluations that picture has had; -1: it wants none. Pictures of a job take turns: fewest first, then by number. */
     int (*evaluations)(const sdw_exec_job *j, int picture);
-    /* No further steps: what there is will be decoded. */
+    /* No further steps, once there is something to show: it will be decoded. */
     void (*finish_early)(sdw_exec_job *j);
     /* Picture `index` of a job in SDW_PHASE_DONE; the pixels become the caller's (sdw_free). */
     sdw_status (*take)(sdw_exec_job *j, int index, sdw_picture *ret, uint64_t *ret_seed, sdw_error *err);

@@ -61,7 +61,11 @@ struct sdw_ticket {
     int slots;                   /* pictures that advance together */
     int reported;                /* last step told */
     uint64_t served;             /* when it last had a turn */
-    bool preview_vae_runs;
+    bool sliced;                 /* it is in a phase that runs in slices and keeps memory between them */
+    bool looking;                /* a decoded preview is under way */
+    bool look_next;              /* its next turn is for that preview */
+    int look_step, look_total;
+    int preview_last;            /* step whose decoded preview is the result itself; 0 = none */
 };
 
 /* Copies r; the seed must be set in r->params. ret_ticket has one holder, the caller, and no entry. */

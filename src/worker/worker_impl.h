@@ -21,6 +21,7 @@ typedef struct sdw_desk_task {
     sdw_params params;           /* RESULT: resolved, borrows the ticket's */
     int step, total;             /* PREVIEW */
     bool event;                  /* PREVIEW: told to readers, or only kept as the latest */
+    bool preview_first;          /* RESULT: picture 0 is a preview (of step, total) too */
     int width, height;           /* PREVIEW: of the result */
     int count;
     sdw_picture picture[SDW_JOB_PICTURES_MAX]; /* pixels by sdw_malloc, owned */
@@ -73,6 +74,7 @@ struct sdw_worker {
 
     /* The engine thread's alone. */
     uint64_t turns;
+    sdw_ticket *slicing;         /* has an unfinished encoding or decoding; others begin none */
     sdw_ticket *heard;           /* whose unit may warn */
 };
 

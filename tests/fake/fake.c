@@ -207,10 +207,11 @@ static void fake_cancel(sdw_exec_model *m, bool on)
     pthread_mutex_unlock(&mutex);
 }
 
-static uint64_t fake_step_memory(sdw_exec_model *m, const sdw_exec_job *j, int rows)
+static bool fake_fits(sdw_exec_model *m, const sdw_exec_job *j, int rows)
 {
+    long most = number(j->params.prompt, "rows-max");
     (void)m;
-    return (uint64_t)rows * (uint64_t)j->params.width * (uint64_t)j->params.height;
+    return most < 0 || rows <= most;
 }
 
 /* ---- requests ---- */
@@ -427,7 +428,7 @@ const sdw_executor fake_executor = {
     .resolve = fake_resolve,
     .cost = fake_cost,
     .cancel = fake_cancel,
-    .step_memory = fake_step_memory,
+    .fits = fake_fits,
     .job_create = fake_job_create,
     .job_free = fake_job_free,
     .job_state = fake_job_state,

@@ -7,6 +7,7 @@
  *   hold-at=N                         evaluation N of the job waits until fake_release, or until it is cancelled
  *   stall-at=N                        the same, but fake_release does not help
  *   nan-at=N oom-at=N fail-at=N       evaluation N fails with NUMERIC, NO_MEMORY, INTERNAL
+ *   rows-max=N                        evaluations of more rows do not fit
  *   bytes=N                           what the job is said to cost
  *   warn                              the prompt encoding warns
  * Words of a model's path: fail-open, fail-load, load-ms=N, hold-load (until fake_release). An executor with a counter of
