@@ -35,6 +35,10 @@ typedef void sdw_worker_wake_fn(void *ctx, const sdw_job_id *id);
 /* One log line. level: 0 error, 1 warning, 2 info, 3 debug. id may be NULL. Any thread. */
 typedef void sdw_worker_log_fn(void *ctx, int level, const sdw_job_id *id, const char *sentence);
 
+/* Where a model that is called `name` lies; into `path` of size bytes. Runs on the engine thread before that model is
+ * opened for the first time, and may take long (a download) or be told to stop by its owner. */
+typedef sdw_status sdw_worker_find_fn(void *ctx, const char *name, char *path, size_t size, sdw_error *err);
+
 /* What runs jobs. NULL in the options = libsdw's engine; tests put one there that needs no weights (worker/executor.h). */
 typedef struct sdw_executor sdw_executor;
 
@@ -53,6 +57,7 @@ typedef struct sdw_worker_options {
     int preview_every;           /* -1 = 5; 0 = never */
     sdw_worker_wake_fn *wake; void *wake_ctx;
     sdw_worker_log_fn *log; void *log_ctx;
+    sdw_worker_find_fn *find; void *find_ctx; /* NULL: models are named by their paths */
 } sdw_worker_options;
 
 /* Starts the threads, takes the state folder's lock and queues its unfinished jobs again; the model loads on the

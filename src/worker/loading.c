@@ -1,4 +1,6 @@
 /* loading.c - models into memory and out of it, on the engine thread. */
+#include <limits.h>
+
 #include "core/clock.h"
 #include "worker/engine_thread.h"
 
@@ -74,9 +76,14 @@ static sdw_status open_and_pack(sdw_worker *w, sdw_model_entry *m, sdw_error *er
     if (!m->model) { /* only this thread sets it */
         sdw_engine_options o = m->options;
         sdw_exec_model *model;
+        char path[PATH_MAX];
         o.warn = log_warning;
         o.warn_ctx = w;
-        status = w->x->open(&o, &model, err);
+        if (w->find) {
+            status = w->find(w->find_ctx, m->options.model, path, sizeof path, err);
+            o.model = path;
+        }
+        if (status == SDW_OK) status = w->x->open(&o, &model, err);
         if (status != SDW_OK) return status;
         pthread_mutex_lock(&w->mutex);
         m->model = model;

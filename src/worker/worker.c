@@ -266,6 +266,8 @@ static void take_options(sdw_worker *w, const sdw_worker_options *o)
     w->wake_ctx = o->wake_ctx;
     w->log = o->log;
     w->log_ctx = o->log_ctx;
+    w->find = o->find;
+    w->find_ctx = o->find_ctx;
 }
 
 static void init_locks(sdw_worker *w)

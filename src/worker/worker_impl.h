@@ -38,6 +38,8 @@ struct sdw_worker {
     void *wake_ctx;
     sdw_worker_log_fn *log;
     void *log_ctx;
+    sdw_worker_find_fn *find;
+    void *find_ctx;
 
     pthread_t engine_thread, desk_thread;
     bool engine_runs, desk_runs; /* the caller of open and close */
