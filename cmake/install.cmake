@@ -2,6 +2,13 @@
 include(GNUInstallDirs)
 if(TARGET sdw)
   install(TARGETS sdw RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # The names under which orchestrators start a worker; the part behind the last '-' is the backend.
+  foreach(name sd-worker-cpu sd-worker-rbee sd-worker-rbee-cpu)
+    install(CODE "
+      set(link \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/${name}\")
+      file(CREATE_LINK sdw \"\${link}\" SYMBOLIC)
+      message(STATUS \"Installing: \${link}\")")
+  endforeach()
   # Completions and man pages are printed by the program itself, so they are what it does.
   install(CODE "execute_process(COMMAND sh ${CMAKE_SOURCE_DIR}/scripts/print-docs.sh $<TARGET_FILE:sdw> ${CMAKE_BINARY_DIR}/printed COMMAND_ERROR_IS_FATAL ANY)")
   install(DIRECTORY ${CMAKE_BINARY_DIR}/printed/man1 DESTINATION ${CMAKE_INSTALL_MANDIR})

@@ -26,6 +26,7 @@ void sdw_cli_option_range(const sdw_cli_option *row, sdw_buf *out)
         sdw_buf_puts(out, text);
     }
     const char *def = row->default_text;
+    if (row->env) sdw_buf_printf(out, "%s$%s", out->size ? "; " : "", row->env);
     if (!def) return;
     if (!*def && field && (f->type == SDW_FIELD_TEXT || f->type == SDW_FIELD_PICTURE)) return;
     if (!*def && field && !strcmp(f->name, "eta")) def = "the sampler's";

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/program_name.h"
 #include "sdw/sdw.h"
 
 #define COMMAND_DECLARE(name) extern const sdw_command sdw_command_##name;
@@ -31,12 +32,6 @@ const sdw_command *sdw_command_find(const char *name)
     return NULL;
 }
 
-int sdw_cli_fail(const sdw_error *err)
-{
-    fprintf(stderr, "Error: %s\n", err->text[0] ? err->text : sdw_status_summary(err->status));
-    return err->status == SDW_INVALID || err->field[0] ? SDW_EXIT_USAGE : SDW_EXIT_FAILURE;
-}
-
 static bool has_word(int argc, char **argv, const char *word)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
@@ -44,10 +39,16 @@ static bool has_word(int argc, char **argv, const char *word)
     return false;
 }
 
-static int run(const sdw_command *c, int argc, char **argv)
+/* Options only, or a worker's name: it serves. */
+typedef struct bare_call {
+    bool is;
+    const char *backend;
+} bare_call;
+
+static int run(const sdw_command *c, bare_call bare, int argc, char **argv)
 {
     sdw_error err = { 0 };
-    sdw_cli_options o = { .command = c->name, .words_max = c->words_max, .words_help = c->words };
+    sdw_cli_options o = { .command = c->name, .words_max = c->words_max, .words_help = c->words, .bare = bare.is, .backend = bare.backend };
     if (c->add_options) c->add_options(&o);
     if (has_word(argc, argv, "--help") || has_word(argc, argv, "-h")) {
         sdw_command_print_help(c, stdout);
@@ -75,20 +76,23 @@ static int dispatch(int argc, char **argv)
 #endif
         return SDW_EXIT_OK;
     }
-    if (argc < 2) {
+    const sdw_program_name name = sdw_program_name_parse(argv[0]);
+    if (argc < 2 && !name.worker) {
         sdw_cli_print_overview(stderr);
         return SDW_EXIT_USAGE;
     }
-    if (!strcmp(argv[1], "--version")) {
+    if (argc > 1 && !strcmp(argv[1], "--version")) {
         puts("sdw " SDW_VERSION);
         return SDW_EXIT_OK;
     }
+    if (name.worker) return run(sdw_command_find("serve"), (bare_call){ true, name.backend }, argc, argv);
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         sdw_cli_print_overview(stdout);
         return SDW_EXIT_OK;
     }
+    if (!strncmp(argv[1], "--", 2) && argv[1][2]) return run(sdw_command_find("serve"), (bare_call){ true, NULL }, argc, argv);
     const sdw_command *c = sdw_command_find(argv[1]);
-    return c ? run(c, argc - 1, argv + 1) : unknown(argv[1]);
+    return c ? run(c, (bare_call){ false, NULL }, argc - 1, argv + 1) : unknown(argv[1]);
 }
 
 int main(int argc, char **argv)

@@ -49,7 +49,7 @@ static bool same_name(const char *typed, size_t length, const char *name)
     return true;
 }
 
-static int find(const sdw_cli_options *o, const char *typed, size_t length)
+int sdw_cli_find_n(const sdw_cli_options *o, const char *typed, size_t length)
 {
     for (int i = 0; i < o->count; i++)
         if (same_name(typed, length, o->option[i].name)) return i;
@@ -103,9 +103,21 @@ static sdw_status unknown(const sdw_cli_options *o, const char *arg, sdw_error *
 
 /* ---- parsing ---- */
 
+static sdw_status take_again(sdw_cli_options *o, int i, const char *value, sdw_error *err)
+{
+    char flag[48];
+    if (o->more_count == SDW_CLI_REPEATS_MAX)
+        return sdw_fail(err, SDW_INVALID, "%s: too many values given, want at most %d", flag_of(o->option[i].name, flag),
+                        SDW_CLI_REPEATS_MAX);
+    o->more[o->more_count].option = i;
+    o->more[o->more_count++].value = value;
+    return SDW_OK;
+}
+
 static sdw_status take(sdw_cli_options *o, int i, const char *value, sdw_error *err)
 {
     char flag[48];
+    if (o->given[i] && o->option[i].repeatable) return take_again(o, i, value, err);
     if (o->given[i])
         return sdw_fail(err, SDW_INVALID, "%s: given twice, want it at most once", flag_of(o->option[i].name, flag));
     o->given[i] = value;
@@ -127,10 +139,10 @@ static sdw_status parse_long(sdw_cli_options *o, const char *arg, const char *ne
     const char *typed = arg + 2, *equals = strchr(typed, '=');
     size_t length = equals ? (size_t)(equals - typed) : strlen(typed);
     const char *value = equals ? equals + 1 : NULL;
-    int i = find(o, typed, length);
+    int i = sdw_cli_find_n(o, typed, length);
     *ret_used = false;
     if (i < 0 && length > 3 && !strncmp(typed, "no-", 3) && !value) {
-        i = find(o, typed + 3, length - 3);
+        i = sdw_cli_find_n(o, typed + 3, length - 3);
         if (i >= 0 && o->option[i].negatable) return take(o, i, "off", err);
         i = -1;
     }
@@ -182,62 +194,5 @@ sdw_status sdw_cli_parse(sdw_cli_options *o, int argc, char **argv, sdw_error *e
         if (s != SDW_OK) return s;
         a += used;
     }
-    return SDW_OK;
-}
-
-/* ---- values ---- */
-
-const char *sdw_cli_value(const sdw_cli_options *o, const char *name)
-{
-    int i = find(o, name, strlen(name));
-    for (int j = 0; i < 0 && j < o->count; j++) /* field names come with '_' */
-        if (!strcmp(o->option[j].name, name)) i = j;
-    return i < 0 ? NULL : o->given[i];
-}
-
-bool sdw_cli_on(const sdw_cli_options *o, const char *name)
-{
-    const char *v = sdw_cli_value(o, name);
-    return v && !strcmp(v, "on");
-}
-
-sdw_status sdw_cli_int(const sdw_cli_options *o, const char *name, int min, int max, int fallback, int *ret,
-                       sdw_error *err)
-{
-    const char *text = sdw_cli_value(o, name);
-    if (!text) {
-        *ret = fallback;
-        return SDW_OK;
-    }
-    errno = 0;
-    char *end;
-    long v = strtol(text, &end, 10);
-    if (end == text || *end || errno || v < min || v > max || strspn(text, " \t\n"))
-        return sdw_fail(err, SDW_INVALID, "--%s: '%.40s' given, want a whole number from %d to %d", name, text, min, max);
-    *ret = (int)v;
-    return SDW_OK;
-}
-
-sdw_status sdw_cli_bytes(const sdw_cli_options *o, const char *name, uint64_t *ret, sdw_error *err)
-{
-    static const char units[] = "KMGT";
-    const char *text = sdw_cli_value(o, name);
-    if (!text) {
-        *ret = 0;
-        return SDW_OK;
-    }
-    size_t digits = strspn(text, "0123456789.");
-    char *end = NULL;
-    double v = digits ? strtod(text, &end) : 0;
-    bool ok = v > 0 && end == text + digits;
-    if (ok && *end) {
-        char upper = *end >= 'a' && *end <= 'z' ? (char)(*end - 'a' + 'A') : *end;
-        const char *unit = strchr(units, upper);
-        ok = unit && (!end[1] || !strcmp(end + 1, "B") || !strcmp(end + 1, "iB"));
-        for (long i = ok ? unit - units : -1; i >= 0; i--) v *= 1024;
-    }
-    if (!ok || v < 1 || v > 9e18)
-        return sdw_fail(err, SDW_INVALID, "--%s: '%.40s' given, want a number of bytes such as 8G or 2600M", name, text);
-    *ret = (uint64_t)v;
     return SDW_OK;
 }

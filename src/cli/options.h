@@ -12,11 +12,14 @@
 
 #define SDW_CLI_OPTIONS_MAX 96
 #define SDW_CLI_WORDS_MAX 64
+#define SDW_CLI_REPEATS_MAX 64 /* values of repeatable options beyond the first of each */
 
 typedef struct sdw_cli_option {
     const char *name;   /* without the dashes, words joined by '-' or '_' (printed with '-') */
     char letter;        /* short form; 0 = none */
     bool negatable;     /* a switch that --no-NAME sets to "off", and that takes =on and =off */
+    bool repeatable;    /* may be given several times: sdw_cli_values */
+    const char *env;    /* variables that stand for it when it is not given, first ones first: "A B"; NULL = none */
     const char *value;  /* what stands for the value in help; NULL = a switch */
     const char *group;  /* heading in help */
     const char *help;   /* one sentence without a full stop */
@@ -31,9 +34,14 @@ typedef struct sdw_cli_options {
     const char *words_help;   /* "MODEL"; NULL = none */
     sdw_cli_option option[SDW_CLI_OPTIONS_MAX];
     const char *given[SDW_CLI_OPTIONS_MAX]; /* value, or "on" / "off" for switches; NULL = not given */
+    const char *origin[SDW_CLI_OPTIONS_MAX]; /* what errors call it: a variable, a line of a file; NULL = its flag */
     int count;
+    struct { int option; const char *value; } more[SDW_CLI_REPEATS_MAX];
+    int more_count;
     const char *words[SDW_CLI_WORDS_MAX];
     int word_count;
+    const char *backend;      /* that the program's own name says, such as "cpu"; NULL = none */
+    bool bare;                /* no command was named: options only, or a worker's name */
 } sdw_cli_options;
 
 /* Adds rows; too many rows are a bug of ours and make the next parse fail. */
@@ -48,6 +56,19 @@ sdw_status sdw_cli_parse(sdw_cli_options *o, int argc, char **argv, sdw_error *e
 /* NULL if not given. Asking for a name that is not in the table is a bug of ours; it gives NULL too. */
 const char *sdw_cli_value(const sdw_cli_options *o, const char *name);
 bool sdw_cli_on(const sdw_cli_options *o, const char *name);
+/* The row's index; -1 if there is none. '-' and '_' are equal. */
+int sdw_cli_find(const sdw_cli_options *o, const char *name);
+int sdw_cli_find_n(const sdw_cli_options *o, const char *name, size_t length); /* `length` bytes, with '-' only */
+/* Every value of a repeatable option, NULL behind the last: room for max + 1. The result is how many. */
+int sdw_cli_values(const sdw_cli_options *o, int option, const char **ret_values, int max);
+/* Sets what the command line left open; origin as above, borrowed. A switch takes true, false, 1, 0, yes, no, on, off.
+ * Repeatable options take one value after the other. SDW_INVALID. */
+sdw_status sdw_cli_set(sdw_cli_options *o, int option, const char *value, const char *origin, sdw_error *err);
+/* "--port", or the variable that it came from; into `name`. */
+const char *sdw_cli_called(const sdw_cli_options *o, int option, char name[64]);
+/* A number within [min, max]; `fallback` if not given. */
+sdw_status sdw_cli_real(const sdw_cli_options *o, const char *name, double min, double max, double fallback, double *ret,
+                        sdw_error *err);
 /* Whole number within [min, max]; `fallback` if not given. */
 sdw_status sdw_cli_int(const sdw_cli_options *o, const char *name, int min, int max, int fallback, int *ret,
                        sdw_error *err);

@@ -18,7 +18,6 @@ void sdw_sse_head(sdw_http_response *ret)
 {
     ret->status = 200;
     ret->content_type = "text/event-stream";
-    sdw_http_add_header(ret, "cache-control", "no-cache", NULL);
 }
 
 /* ---- one event ---- */

@@ -14,7 +14,13 @@ refuse 2 "--quiet: value 'yes' given" $gen --prompt a --quiet=yes
 refuse 2 "unexpected word 'stray'" $gen --prompt a stray
 refuse 2 "--prompt: not given" $gen
 refuse 2 "unknown command 'genrate'" genrate --prompt a
-refuse 2 "unknown option '--port'" --port 8081
+refuse 2 "no model given, want --model-path" --port 8081
+refuse 2 "unknown option '--nonsense'" --nonsense
+refuse 2 "--port: '70000' given, want a whole number from 0 to 65535" serve --port 70000
+refuse 2 "--device: 'tpu' given" serve --device tpu
+refuse 1 "backend cuda: this build has none" serve --device cuda:0
+refuse 1 "Unknown SD version: bogus. Supported: v1-5" serve --sd-version bogus
+refuse 1 "nowhere: no such folder or file" serve --model-path nowhere
 refuse 2 "given beside --prompt" $gen --prompt a --prompt-file nowhere.txt
 refuse 1 "nowhere.txt" $gen --prompt-file nowhere.txt
 refuse 2 "threads.*'0' given, want a whole number from 1" $gen --prompt a --threads 0
