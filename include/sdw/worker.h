@@ -73,6 +73,40 @@ bool sdw_worker_stopped(sdw_worker *w);
 /* Stops with NOW if that was not done, joins all threads, frees everything. NULL is accepted. */
 void sdw_worker_close(sdw_worker *w);
 
+/* ---- numbers for dashboards ---- */
+
+/* Upper limits of a histogram's buckets, in seconds; the last bucket has none. */
+#define SDW_STATS_LIMITS 16
+extern const double sdw_stats_limits[SDW_STATS_LIMITS];
+typedef struct sdw_histogram { uint64_t bucket[SDW_STATS_LIMITS + 1]; double sum; } sdw_histogram;
+
+#define SDW_JOB_KINDS 3
+/* Units of work: a model load, a prompt or picture encoding, a model evaluation (shared or not), a slice of a decode, a
+ * result encoded for its file. */
+typedef enum sdw_stage {
+    SDW_STAGE_LOAD, SDW_STAGE_TEXT_ENCODE, SDW_STAGE_VAE_ENCODE, SDW_STAGE_DENOISE, SDW_STAGE_VAE_DECODE, SDW_STAGE_ENCODE,
+    SDW_STAGE_COUNT
+} sdw_stage;
+const char *sdw_stage_name(sdw_stage stage); /* "load", "text_encode", ... */
+
+/* Of one model; the last row takes those that came when all others were in use, as "other". */
+#define SDW_STATS_MODELS 8
+typedef struct sdw_model_stats {
+    char model[256];             /* "" = a free row */
+    uint64_t images[SDW_JOB_KINDS];
+    sdw_histogram run[SDW_JOB_KINDS];
+} sdw_model_stats;
+
+/* Counted since open. */
+typedef struct sdw_worker_stats {
+    uint64_t jobs[SDW_JOB_KINDS][3]; /* by sdw_job_kind; completed, failed, cancelled */
+    uint64_t previews;
+    sdw_histogram queue, stage[SDW_STAGE_COUNT];
+    sdw_model_stats model[SDW_STATS_MODELS];
+    double load_s;               /* of the last model load; 0 = none yet */
+} sdw_worker_stats;
+void sdw_worker_stats_of(sdw_worker *w, sdw_worker_stats *ret);
+
 /* ---- models ---- */
 
 typedef enum sdw_worker_phase { SDW_WORKER_NO_MODEL, SDW_WORKER_LOADING, SDW_WORKER_IDLE, SDW_WORKER_BUSY, SDW_WORKER_LOAD_FAILED, SDW_WORKER_STOPPING } sdw_worker_phase;

@@ -2,7 +2,8 @@
 #ifndef SDW_SERVER_METRICS_H
 #define SDW_SERVER_METRICS_H
 
-#include "core/status.h"
+#include "server/http.h"
+#include "server/prom.h"
 
 typedef struct sdw_metrics sdw_metrics;
 
@@ -11,5 +12,7 @@ sdw_status sdw_metrics_create(int routes, sdw_metrics **ret, sdw_error *err);
 void sdw_metrics_free(sdw_metrics *m);
 /* route -1: none. */
 void sdw_metrics_request(sdw_metrics *m, int route, int status, double seconds);
+/* The families sdw_http_...; tables: those that the rows were counted by. */
+void sdw_metrics_write(sdw_metrics *m, const sdw_routes *const *tables, sdw_prom *p);
 
 #endif

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -58,6 +59,7 @@ static sdw_status copy_options(sdw_server *s, const sdw_server_options *from, sd
     for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) ok = ok && copy_text(&s->arena, text[i]);
     if (!ok) return sdw_fail_memory(err, "server options", s->arena.used);
     if (!o->bind_addr) o->bind_addr = "127.0.0.1";
+    if (o->started_at <= 0) o->started_at = sdw_clock_monotonic_s();
     if (!o->backend) o->backend = "cpu";
     if (!o->device) o->device = "cpu:0";
     if (!o->routes) return sdw_fail(err, SDW_INVALID, "server: no routes given");

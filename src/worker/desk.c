@@ -64,6 +64,7 @@ static void do_preview(sdw_worker *w, sdw_desk_task *task)
     pthread_mutex_unlock(&w->mutex);
     sdw_blob_unref(old);
     if (!picture) return;
+    sdw_stats_preview(&w->stats);
     if (task->event) sdw_worker_tell(w, t, &(sdw_event){ .kind = SDW_EVENT_PREVIEW, .step = task->step, .total = task->total, .picture = picture });
     else sdw_blob_unref(picture);
 }
@@ -167,8 +168,10 @@ static void do_result(sdw_worker *w, sdw_desk_task *task)
     result r = { .count = 0 };
     sdw_error err = { 0 };
     if (task->preview_first) preview_of_result(w, task);
+    double begun = sdw_clock_monotonic_s();
     sdw_status status = make_outputs(task, &r, &err);
     if (status == SDW_OK) {
+        sdw_stats_stage(&w->stats, SDW_STAGE_ENCODE, sdw_clock_monotonic_s() - begun);
         sdw_worker_narrate(w, t, "generation_complete", "%d picture%s in %.2f s", r.count, r.count == 1 ? "" : "s", sdw_clock_monotonic_s() - t->started);
         settle(w, t, &r);
     } else {

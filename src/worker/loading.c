@@ -140,6 +140,7 @@ void sdw_engine_load_model(sdw_worker *w, sdw_model_entry *m, sdw_ticket *waitin
     bool stopping = w->stopping;
     pthread_mutex_unlock(&w->mutex);
     if (status == SDW_OK) {
+        sdw_stats_stage(&w->stats, SDW_STAGE_LOAD, sdw_clock_monotonic_s() - start);
         sdw_worker_log(w, 2, NULL, "model %s: loaded in %.2f s", m->id, sdw_clock_monotonic_s() - start);
         if (waiting) sdw_worker_narrate(w, waiting, "model_loading_complete", "Model %s loaded in %.2f s", m->id, sdw_clock_monotonic_s() - start);
     } else if (!stopping) {

@@ -43,6 +43,13 @@ void sdw_worker_state_of(sdw_worker *w, sdw_worker_state *ret)
     pthread_mutex_unlock(&w->mutex);
 }
 
+void sdw_worker_stats_of(sdw_worker *w, sdw_worker_stats *ret)
+{
+    pthread_mutex_lock(&w->stats.mutex);
+    *ret = w->stats.sum;
+    pthread_mutex_unlock(&w->stats.mutex);
+}
+
 /* ---- description ---- */
 
 struct sdw_worker_model_info {

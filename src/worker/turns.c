@@ -1,5 +1,6 @@
 /* turns.c - one unit of work: a prompt encoding, a slice of a picture's way in or out, or one model evaluation that all
  * jobs of one key share; and what follows from it for the jobs. */
+#include "core/clock.h"
 #include "core/mem.h"
 #include "worker/engine_thread.h"
 
@@ -123,8 +124,10 @@ static sdw_status evaluate(sdw_worker *w, sdw_ticket *first, sdw_exec_turn *turn
     sdw_status status;
     for (;;) {
         sdw_unit_begin(w, first->entry, owner[0] == owner[*count - 1] ? first : NULL);
+        double begun = sdw_clock_monotonic_s();
         status = w->x->step(first->entry->model, turns, *count, err);
         sdw_unit_end(w);
+        if (status == SDW_OK) sdw_stats_stage(&w->stats, SDW_STAGE_DENOISE, sdw_clock_monotonic_s() - begun);
         if (status != SDW_NO_MEMORY || *count == 1) return status;
         *count = 1; /* together it was too much: one picture, the others at their own turn */
     }
@@ -164,9 +167,11 @@ static void advance_turn(sdw_worker *w, sdw_ticket *t, const sdw_exec_state *s)
     if (s->phase == SDW_PHASE_ENCODE || s->phase == SDW_PHASE_DECODE) w->slicing = t;
     w->heard = t;
     sdw_unit_begin(w, t->entry, t);
+    double begun = sdw_clock_monotonic_s();
     sdw_status status = t->look_next ? sdw_preview_go_on(w, t, &err) : w->x->advance(t->run, &err);
     sdw_unit_end(w);
     w->heard = NULL;
+    if (status == SDW_OK) sdw_stats_stage(&w->stats, sdw_stage_of(s->phase), sdw_clock_monotonic_s() - begun);
     after_unit(w, t, status, &err);
 }
 

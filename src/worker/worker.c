@@ -201,6 +201,15 @@ static void add_end(sdw_ticket *t, sdw_event_kind kind, sdw_blob *text, const ch
     sdw_event_list_add(&t->events, &e);
 }
 
+static void count_end(sdw_worker *w, const sdw_ticket *t)
+{
+    bool ran = t->started_at > 0;
+    sdw_stats_job(&w->stats, &(sdw_stats_end){
+        .kind = t->kind, .outcome = t->status, .model = t->entry ? t->entry->id : "unknown", .pictures = t->output_count,
+        .queue_s = (ran ? t->started_at : t->finished_at) - t->created_at, .run_s = ran ? t->finished - t->started : -1,
+    });
+}
+
 void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const char *code, sdw_blob *text, const char *message)
 {
     t->status = status;
@@ -220,6 +229,7 @@ void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const c
         add_end(t, SDW_EVENT_END_CANCELLED, NULL, "");
         w->jobs_cancelled++;
     }
+    count_end(w, t);
     w->finished++;
     w->finished_bytes += t->output_bytes;
     sdw_worker_sweep(w);
@@ -276,6 +286,7 @@ static void init_locks(sdw_worker *w)
     pthread_condattr_init(&a);
     pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
     pthread_mutex_init(&w->mutex, NULL);
+    sdw_stats_init(&w->stats);
     pthread_cond_init(&w->engine_cond, &a);
     pthread_cond_init(&w->desk_cond, &a);
     pthread_condattr_destroy(&a);
@@ -390,5 +401,6 @@ void sdw_worker_close(sdw_worker *w)
     pthread_cond_destroy(&w->engine_cond);
     pthread_cond_destroy(&w->desk_cond);
     pthread_mutex_destroy(&w->mutex);
+    sdw_stats_finish(&w->stats);
     sdw_free(w);
 }

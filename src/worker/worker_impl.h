@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "worker/stats.h"
 #include "worker/ticket.h"
 
 enum { SDW_TICKET_BUCKETS = 4096, SDW_ACTIVE_MAX = 64 };
@@ -41,6 +42,7 @@ struct sdw_worker {
     sdw_worker_find_fn *find;
     void *find_ctx;
 
+    sdw_stats stats;             /* has its own mutex */
     pthread_t engine_thread, desk_thread;
     bool engine_runs, desk_runs; /* the caller of open and close */
     pthread_mutex_t mutex;
