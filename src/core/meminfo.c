@@ -16,6 +16,16 @@ static uint64_t read_limit(const char *path)
     return n;
 }
 
+uint64_t sdw_memory_available(void)
+{
+    char line[128];
+    uint64_t kib = 0, total = sdw_memory_total();
+    FILE *f = fopen("/proc/meminfo", "r");
+    while (f && !kib && fgets(line, sizeof line, f)) sscanf(line, "MemAvailable: %" SCNu64, &kib);
+    if (f) fclose(f);
+    return kib * 1024 < total ? kib * 1024 : total;
+}
+
 uint64_t sdw_memory_total(void)
 {
     static const char *const limits[] = { "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes" };

@@ -6,5 +6,7 @@
 
 /* Bytes that the machine, or the control group if that is tighter, gives this process in all; 0 if unknown. */
 uint64_t sdw_memory_total(void);
+/* Bytes of those that programs could have now without swapping, as the kernel estimates; 0 if unknown. */
+uint64_t sdw_memory_available(void);
 
 #endif
