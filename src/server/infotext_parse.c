@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "server/json_out.h"
@@ -64,7 +65,7 @@ static void put_key(const char *key, size_t size, const char *tail, sdw_buf *out
     char name[128];
     if (size > 100) size = 100;
     memcpy(name, key, size);
-    strcpy(name + size, tail);
+    snprintf(name + size, sizeof name - size, "%s", tail);
     sdw_json_key(out, name);
 }
 
