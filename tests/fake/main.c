@@ -1,15 +1,32 @@
-/* main.c - sdw-fake: `sdw serve` over the executor without weights. Same options, same files of src/cli. */
+/* main.c - sdw-fake: `sdw serve` over the executor without weights. Same options, same files of src/cli. SIGUSR1 lets
+ * everything that the executor holds go on. */
+#include <pthread.h>
 #include <signal.h>
 
 #include "cli/cli.h"
 #include "cli/serve_run.h"
 #include "fake/fake.h"
 
+static void *release_on_signal(void *ctx)
+{
+    const sigset_t *set = ctx;
+    int number;
+    while (sigwait(set, &number) == 0) fake_release();
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
+    static sigset_t set;
+    pthread_t thread;
     sdw_error err = { 0 };
     sdw_cli_options o = { .command = "serve" };
     signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any other thread, so that only that one gets it */
+    if (pthread_create(&thread, NULL, release_on_signal, &set) != 0) return 1;
+    pthread_detach(thread);
     sdw_serve_options(&o);
     if (sdw_cli_parse(&o, argc, argv, &err) != SDW_OK) return sdw_cli_fail(&err);
     return sdw_serve_main(&o, &fake_executor);
