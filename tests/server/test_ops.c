@@ -101,7 +101,7 @@ static void probes_need_no_key_and_numbers_do(void **state)
     (void)state;
     reply r = { 0 };
     start("fake", &(sdw_server_options){ .api_key = "k" });
-    static const char *const open[] = { "/livez", "/health" };
+    static const char *const open[] = { "/livez", "/health", "/openapi.json", "/docs" };
     for (size_t i = 0; i < sizeof open / sizeof open[0]; i++) assert_int_equal(get(open[i], &r), 200);
     static const char *const closed[] = { "/metrics", "/slots", "/props" };
     for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++) assert_int_equal(get(closed[i], &r), 401);
