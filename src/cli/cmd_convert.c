@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/engine_options.h"
 #include "cli/events.h"
 #include "cli/signals.h"
 #include "model/convert.h"
@@ -52,7 +53,7 @@ static sdw_status read_options(const sdw_cli_options *o, sdw_convert_options *c,
 {
     static const char ending[] = ".safetensors";
     const char *output = sdw_cli_value(o, "output");
-    if (!o->word_count) return sdw_fail(err, SDW_INVALID, "MODEL: not given, want a folder or a .safetensors file");
+    if (!o->word_count) return sdw_fail(err, SDW_INVALID, "MODEL: not given, want a model's name, folder or .safetensors file");
     if (!output) return sdw_fail(err, SDW_INVALID, "--output: not given, want a name that ends in %s", ending);
     size_t n = strlen(output), k = sizeof ending - 1;
     if (n <= k || strcmp(output + n - k, ending))
@@ -74,6 +75,7 @@ static bool stopped(void *ctx)
 
 static int run(sdw_cli_options *o)
 {
+    char place[PATH_MAX];
     sdw_error err = { 0 };
     sdw_cli_events events;
     sdw_warnings warnings = { 0 };
@@ -82,6 +84,8 @@ static int run(sdw_cli_options *o)
     sdw_cli_events_init(&events, false, sdw_cli_on(o, "quiet"), false);
     sdw_status s = read_options(o, &options, &err);
     sdw_cli_catch_signals();
+    if (s == SDW_OK) s = sdw_cli_find_model(options.model, options.variant, &events, place, &err);
+    options.model = place;
     if (s == SDW_OK) s = sdw_convert(&options, &result, &warnings, &err);
     for (size_t i = 0; i < warnings.count; i++) sdw_cli_events_warn(&events, warnings.text[i]);
     sdw_warnings_finish(&warnings);
@@ -96,8 +100,8 @@ static int run(sdw_cli_options *o)
 
 const sdw_command sdw_command_convert = {
     .name = "convert", .summary = "a model becomes one .safetensors file", .words = "MODEL", .words_max = 1,
-    .intro = "Reads a model folder or a single file and writes it as one file in the naming and the type asked for. The\n"
-             "file carries the model's configurations, so that it is loaded as what it was; tokenizers it cannot carry.\n"
-             "Memory stays small whatever the model's size.",
+    .intro = "Reads a model (folder, single file, or a name as --model takes it) and writes it as one file in the naming and\n"
+             "the type asked for. The file carries the model's configurations, so that it is loaded as what it was; tokenizers\n"
+             "it cannot carry. Memory stays small whatever the model's size.",
     .add_options = add_options, .run = run,
 };

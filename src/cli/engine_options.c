@@ -44,19 +44,16 @@ static void override(const char **at, const sdw_cli_options *o, const char *name
     if (value) *at = value;
 }
 
-/* From the name to the place, over the network if need be. */
-static sdw_status find_model(sdw_cli_model *m, sdw_cli_events *events, sdw_error *err)
+sdw_status sdw_cli_find_model(const char *name, const char *variant, sdw_cli_events *events, char ret_place[PATH_MAX], sdw_error *err)
 {
     sdw_hub_settings settings = { 0 };
     sdw_cli_download download;
     const sdw_hub_hooks hooks = sdw_cli_download_hooks(&download, events);
-    const sdw_hub_model wish = { .name = m->options.model, .variant = m->options.variant };
+    const sdw_hub_model wish = { .name = name, .variant = variant };
     sdw_status s = sdw_hub_settings_read(&settings, NULL, NULL, err);
-    if (s == SDW_OK) s = sdw_hub_resolve(&settings, &wish, &hooks, m->place, err);
+    if (s == SDW_OK) s = sdw_hub_resolve(&settings, &wish, &hooks, ret_place, err);
     sdw_hub_settings_finish(&settings);
     sdw_cli_events_end_bar(events);
-    m->name = m->options.model;
-    if (s == SDW_OK) m->options.model = m->place;
     return s;
 }
 
@@ -72,9 +69,13 @@ sdw_status sdw_cli_model_fill(sdw_cli_model *m, const sdw_cli_options *o, sdw_cl
     sdw_status s = sdw_cli_int(o, "threads", 1, 1024, 0, &e->threads, err);
     if (s == SDW_OK) s = sdw_cli_bytes(o, "memory-limit", &e->memory_limit, err);
     if (s != SDW_OK) return s;
-    if (e->model) return find_model(m, events, err);
-    s = sdw_cli_demo_model(m->place, err);
+    m->name = e->model;
+    s = e->model ? sdw_cli_find_model(e->model, e->variant, events, m->place, err) : sdw_cli_demo_model(m->place, err);
     if (s != SDW_OK) return s;
+    if (e->model) {
+        e->model = m->place;
+        return SDW_OK;
+    }
     m->name = e->model = m->place;
     char note[PATH_MAX + 80];
     snprintf(note, sizeof note, "No --model given: drawing with the demo model %s", m->place);

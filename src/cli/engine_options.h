@@ -22,9 +22,10 @@ typedef struct sdw_cli_model {
  * all of them void: they belong to the other model. */
 void sdw_cli_model_defaults(sdw_cli_model *m, const char *model, const char *config_dir, const char *variant,
                             const char *prediction);
+/* From a model's name to the place where it lies, over the network if need be. */
+sdw_status sdw_cli_find_model(const char *name, const char *variant, sdw_cli_events *events, char ret_place[PATH_MAX], sdw_error *err);
 /* Fills in the command line, falls back to the demo model and says so, fetches a model that is named and not there,
- * opens. events is told of warnings and must
- * outlive the engine. */
+ * opens. events is told of warnings and must outlive the engine. */
 sdw_status sdw_cli_model_open(sdw_cli_model *m, const sdw_cli_options *o, sdw_cli_events *events, sdw_engine **ret,
                               sdw_error *err);
 /* The same up to opening. */

@@ -152,7 +152,7 @@ static sdw_status open_folder(sdw_model_files_impl *m, const sdw_model_files_opt
         return sdw_fail_field(err, SDW_INVALID, "config", "%s: is a folder with its own configuration; --config is for a single file",
                               m->pub.path);
     sdw_status s = sdw_model_folder_read(m, m->pub.path, warnings, err);
-    if (s == SDW_OK) s = sdw_model_folder_open_weights(m, m->pub.path, o->variant, warnings, err);
+    if (s == SDW_OK && !o->configs_only) s = sdw_model_folder_open_weights(m, m->pub.path, o->variant, warnings, err);
     return s;
 }
 

@@ -22,6 +22,7 @@ typedef struct sdw_part_files {
 
 typedef struct sdw_model_files_options {
     const char *config_dir;    /* --config DIR: a diffusers folder whose configs, tokenizers and scheduler describe a single file; NULL = none */
+    bool configs_only;         /* no weights are opened: what a folder is, though not all of it may be there */
     const char *variant;       /* "fp16" etc. to insist on; NULL = the plain file if there, else fp16 */
 } sdw_model_files_options;
 

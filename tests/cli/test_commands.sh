@@ -10,7 +10,7 @@ run 0 "--build-info beats every other argument" "$SDW" generate --nonsense --bui
 expect "release or debug" grep -Eqx "release|debug" stdout.txt
 run 0 "--help" "$SDW" --help
 run 2 "no command" "$SDW"
-for command in bench generate info oracle random-model; do
+for command in bench convert generate info models oracle pull random-model rm verify; do
     expect "$command in the overview" sh -c "'$SDW' --help | grep -q '^  $command '"
     run 0 "$command --help" "$SDW" $command --help
     expect "exit codes in the help of $command" grep -q "^  130 " stdout.txt

@@ -27,7 +27,7 @@ refuse 2 "output: not given, want a name that ends in .safetensors" convert mode
 refuse 2 "output: 'out/x.ckpt' given" convert model -o out/x.ckpt
 refuse 2 "dtype: 'f64' given, want one of keep, f32, f16, bf16, f8_e4m3" convert model -o out/x.safetensors --dtype f64
 refuse 2 "naming: 'kohya' given, want ldm or diffusers" convert model -o out/x.safetensors --naming kohya
-refuse 1 "nowhere: cannot open the model" convert nowhere -o out/x.safetensors
+refuse 1 "model .nowhere. is not on this machine" convert nowhere -o out/x.safetensors
 refuse 1 "small.safetensors: is already there" convert model -o small.safetensors
 cp -r model broken
 rm broken/vae/diffusion_pytorch_model.safetensors
