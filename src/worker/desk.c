@@ -12,7 +12,7 @@
 #include "image/resize.h"
 #include "sdw/request.h"
 #include "worker/blob.h"
-#include "worker/worker_impl.h"
+#include "worker/keeping.h"
 
 void sdw_desk_put(sdw_worker *w, sdw_desk_task *task)
 {
@@ -119,47 +119,55 @@ static sdw_status encode(const sdw_desk_task *task, int i, sdw_blob **ret, sdw_e
 }
 
 typedef struct result {
-    sdw_ticket_output output[SDW_JOB_PICTURES_MAX];
+    sdw_stored_output *output;   /* owned until the ticket takes it */
+    sdw_blob *blob[SDW_JOB_PICTURES_MAX];
     int count;
-    size_t bytes;
     double pixels;
 } result;
 
 static sdw_status make_outputs(const sdw_desk_task *task, result *r, sdw_error *err)
 {
+    r->output = sdw_calloc((size_t)task->count, sizeof *r->output);
+    if (!r->output) return sdw_fail_memory(err, "results", (size_t)task->count * sizeof *r->output);
     sdw_status status = SDW_OK;
     for (int i = 0; i < task->count && status == SDW_OK; i++) {
-        sdw_ticket_output *o = &r->output[i];
         const sdw_picture *p = &task->picture[i];
-        o->about = (sdw_job_output){ .seed = task->seed[i], .width = p->width, .height = p->height };
-        status = sdw_output_id_draw(&o->about.id, err);
-        if (status == SDW_OK) status = encode(task, i, &o->bytes, err);
+        sdw_job_output *o = &r->output[i].output;
+        *o = (sdw_job_output){ .seed = task->seed[i], .width = p->width, .height = p->height };
+        status = encode(task, i, &r->blob[i], err);
         if (status != SDW_OK) break;
-        sdw_blob_bytes(o->bytes, &o->about.bytes);
+        sdw_blob_bytes(r->blob[i], &o->bytes);
         r->count = i + 1;
-        r->bytes += o->about.bytes;
         r->pixels += (double)p->width * p->height;
     }
     return status;
 }
 
 /* How the job ends: with its pictures, unless somebody cancelled it in the last moment. */
-static void settle(sdw_worker *w, sdw_ticket *t, const result *r)
+static void settle(sdw_worker *w, sdw_ticket *t, result *r)
 {
     pthread_mutex_lock(&w->mutex);
-    bool cancelled = t->wish == SDW_WISH_CANCEL;
-    if (cancelled) {
+    if (t->wish == SDW_WISH_CANCEL) {
         sdw_worker_end(w, t, SDW_JOB_WAS_CANCELLED, NULL, NULL, NULL);
     } else {
-        memcpy(t->output, r->output, sizeof t->output);
+        t->output = r->output;
         t->output_count = r->count;
-        t->output_bytes = r->bytes;
+        t->end_is_written = true;
+        t->finished_at = sdw_clock_wall_s();
         w->images_done += (uint64_t)r->count;
         w->pixels_done += (uint64_t)r->pixels;
+        r->output = NULL;
         sdw_worker_end(w, t, SDW_JOB_COMPLETED, NULL, NULL, NULL);
     }
     pthread_mutex_unlock(&w->mutex);
-    for (int i = 0; cancelled && i < r->count; i++) sdw_blob_unref(r->output[i].bytes);
+}
+
+static void store(sdw_worker *w, sdw_ticket *t, result *r)
+{
+    sdw_error err = { 0 };
+    sdw_status status = sdw_keeping_complete(w, t, r->output, r->blob, r->count, &err);
+    if (status == SDW_OK) settle(w, t, r);
+    else sdw_worker_fail(w, t, status == SDW_NO_MEMORY ? "VRAM_OOM" : "STORAGE_FULL", err.text);
 }
 
 static void do_result(sdw_worker *w, sdw_desk_task *task)
@@ -173,13 +181,14 @@ static void do_result(sdw_worker *w, sdw_desk_task *task)
     if (status == SDW_OK) {
         sdw_stats_stage(&w->stats, SDW_STAGE_ENCODE, sdw_clock_monotonic_s() - begun);
         sdw_worker_narrate(w, t, "generation_complete", "%d picture%s in %.2f s", r.count, r.count == 1 ? "" : "s", sdw_clock_monotonic_s() - t->started);
-        settle(w, t, &r);
+        store(w, t, &r);
     } else {
         char text[SDW_ERROR_TEXT_MAX];
         snprintf(text, sizeof text, "Failed to encode image: %.480s", err.text);
-        for (int i = 0; i < r.count; i++) sdw_blob_unref(r.output[i].bytes);
         sdw_worker_fail(w, t, status == SDW_NO_MEMORY ? "VRAM_OOM" : "INFERENCE_FAILED", text);
     }
+    for (int i = 0; i < r.count; i++) sdw_blob_unref(r.blob[i]);
+    sdw_free(r.output);
     pthread_mutex_lock(&w->mutex);
     w->finishing--;
     pthread_mutex_unlock(&w->mutex);
@@ -215,9 +224,8 @@ static double watch_deadlines(sdw_worker *w)
 
 static void wait_for_work(sdw_worker *w)
 {
-    double deadline = watch_deadlines(w), sweep = sdw_worker_sweep(w);
-    double left = deadline < 0 ? sweep : sweep < 0 || deadline < sweep ? deadline : sweep;
-    if (w->dead || w->desk_first) return; /* the sweep may have found some */
+    double deadline = watch_deadlines(w), expiry = sdw_keeping_next(w);
+    double left = deadline < 0 ? expiry : expiry < 0 || deadline < expiry ? deadline : expiry;
     if (left < 0) {
         pthread_cond_wait(&w->desk_cond, &w->mutex);
         return;
@@ -234,7 +242,8 @@ void *sdw_worker_desk_main(void *worker)
     while (!(w->engine_done && !w->desk_first)) {
         sdw_ticket *dead = w->dead;
         sdw_desk_task *task = w->desk_first;
-        if (!dead && !task) {
+        bool settle_now = w->noted || sdw_keeping_next(w) == 0;
+        if (!dead && !task && !settle_now) {
             wait_for_work(w);
             continue;
         }
@@ -243,6 +252,8 @@ void *sdw_worker_desk_main(void *worker)
         if (task) w->desk_tasks--;
         pthread_mutex_unlock(&w->mutex);
         bury(dead);
+        if (settle_now) sdw_keeping_settle(w);
+        if (settle_now) sdw_keeping_tidy(w);
         if (task && task->kind == SDW_DESK_PREVIEW) do_preview(w, task);
         else if (task) do_result(w, task);
         pthread_mutex_lock(&w->mutex);

@@ -96,7 +96,7 @@ static void add_idempotency(writer *w, const sdw_job_record *r)
 static void add_record(writer *w, const sdw_job_record *r, const char *request)
 {
     add_text(w, "id", r->id.text);
-    add_text(w, "kind", sdw_job_kind_name(r->kind));
+    add_text(w, "kind", sdw_kind_word(r->kind));
     add_real(w, "created_at", r->created_at);
     add(w, "request", yyjson_mut_raw(w->doc, request));
     add_text(w, "init_image", r->init_image);
@@ -106,7 +106,7 @@ static void add_record(writer *w, const sdw_job_record *r, const char *request)
     add_text(w, "format", r->format);
     add_int(w, "quality", r->quality);
     add_int(w, "preview_every", r->preview_every);
-    add_text(w, "preview", sdw_preview_kind_name(r->preview));
+    add_text(w, "preview", sdw_preview_word(r->preview));
     add_real(w, "timeout_s", r->timeout_s);
     add_text(w, "face", r->face);
     add_text(w, "tag", r->tag);
@@ -165,6 +165,9 @@ sdw_status sdw_job_end_write(const sdw_job_id *id, const sdw_job_end *e, sdw_buf
         }
         add_outputs(&w, e);
         add_text(&w, "resolved", e->resolved);
+        add_uint(&w, "last_event", e->last_event);
+        add_int(&w, "step", e->step);
+        add_int(&w, "total", e->total);
     }
     return end_object(&w, "record of a job's end", out, err);
 }
@@ -270,7 +273,7 @@ static sdw_status read_request(reader *r, owner *o, sdw_error *err)
 static void read_members(reader *r, sdw_job_record *ret)
 {
     job_id_of(r, &ret->id);
-    if (!sdw_job_kind_parse(text_of(r, "kind"), &ret->kind)) wrong(r, "kind", "generation, transform or inpaint");
+    if (!sdw_kind_of_word(text_of(r, "kind"), &ret->kind)) wrong(r, "kind", "generation, transform or inpaint");
     ret->created_at = real_of(r, "created_at");
     hex_text(r, "init_image", ret->init_image, sizeof ret->init_image);
     hex_text(r, "mask", ret->mask, sizeof ret->mask);
@@ -280,7 +283,7 @@ static void read_members(reader *r, sdw_job_record *ret)
     ret->quality = int_of(r, "quality", 0, 100);
     ret->preview_every = int_of(r, "preview_every", -1, INT_MAX);
     const char *preview = text_of(r, "preview");
-    if (preview && !sdw_preview_kind_parse(preview, &ret->preview)) wrong(r, "preview", "latent, vae or none");
+    if (preview && !sdw_preview_of_word(preview, &ret->preview)) wrong(r, "preview", "latent, vae or none");
     ret->timeout_s = real_of(r, "timeout_s");
     ret->face = text_of(r, "face");
     ret->tag = text_of(r, "tag");
@@ -364,7 +367,7 @@ sdw_status sdw_job_end_read(const char *json, size_t size, sdw_job_end *ret, voi
     if (s != SDW_OK) return s;
     sdw_job_end e = { 0 };
     reader r = { yyjson_doc_get_root(doc), SDW_OK, err };
-    if (!sdw_job_status_parse(text_of(&r, "status"), &e.status) || e.status < SDW_JOB_COMPLETED)
+    if (!sdw_status_of_word(text_of(&r, "status"), &e.status) || e.status < SDW_JOB_COMPLETED)
         wrong(&r, "status", "completed, failed or cancelled");
     e.started_at = real_of(&r, "started_at");
     e.finished_at = real_of(&r, "finished_at");
@@ -374,6 +377,9 @@ sdw_status sdw_job_end_read(const char *json, size_t size, sdw_job_end *ret, voi
     if (r.status == SDW_OK) r.status = error.status;
     read_outputs(&r, &e);
     e.resolved = text_of(&r, "resolved");
+    e.last_event = uint_of(&r, "last_event");
+    e.step = int_of(&r, "step", 0, INT_MAX);
+    e.total = int_of(&r, "total", 0, INT_MAX);
     if (r.status != SDW_OK) {
         yyjson_doc_free(doc);
         return r.status;

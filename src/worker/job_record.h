@@ -20,6 +20,8 @@ typedef struct sdw_job_end {
     sdw_job_error error;         /* FAILED */
     sdw_stored_output outputs[SDW_JOB_PICTURES_MAX]; int output_count;
     const char *resolved;        /* the request as it ran, as JSON; may be NULL */
+    uint64_t last_event;         /* number of the end marker, so that a resuming reader sees what he has not seen */
+    int step, total;             /* where it stood */
 } sdw_job_end;
 
 /* Zero-initialise, then sdw_params_init(&r.params), as for sdw_job_request. Texts are borrowed when written, and owned

@@ -1,8 +1,10 @@
 /* loading.c - models into memory and out of it, on the engine thread. */
 #include <limits.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "worker/engine_thread.h"
+#include "worker/keeping.h"
 
 static uint64_t weight_bytes(const sdw_executor *x, const sdw_exec_model *m)
 {
@@ -85,7 +87,10 @@ static sdw_status open_and_pack(sdw_worker *w, sdw_model_entry *m, sdw_error *er
         }
         if (status == SDW_OK) status = w->x->open(&o, &model, err);
         if (status != SDW_OK) return status;
+        char fingerprint[SDW_DIGEST_HEX_SIZE];
+        sdw_keeping_fingerprint(w, &o, fingerprint);
         pthread_mutex_lock(&w->mutex);
+        memcpy(m->fingerprint, fingerprint, sizeof m->fingerprint);
         m->model = model;
         if (w->stop_now) w->x->cancel(model, true);
         pthread_mutex_unlock(&w->mutex);

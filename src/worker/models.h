@@ -3,6 +3,7 @@
 #ifndef SDW_WORKER_MODELS_H
 #define SDW_WORKER_MODELS_H
 
+#include "core/digest.h"
 #include "worker/executor.h"
 
 enum { SDW_MODELS_MAX = 64, SDW_MODEL_ID_MAX = 256 };
@@ -12,6 +13,7 @@ typedef struct sdw_model_entry {
     sdw_engine_options options;  /* fixed; texts owned */
     int holders;
     bool in_table;
+    char fingerprint[SDW_DIGEST_HEX_SIZE]; /* set once, before model; "" where nothing is journalled, or there are no files */
     sdw_exec_model *model;       /* NULL until the engine thread has opened it; then fixed until the last holder goes */
     bool loaded, loading;        /* its weights */
     bool unload_wanted;

@@ -23,31 +23,31 @@ static int index_of(const char *const *names, int count, const char *word)
     return -1;
 }
 
-const char *sdw_job_kind_name(sdw_job_kind k)
+const char *sdw_kind_word(sdw_job_kind k)
 {
     return name_of(kinds, COUNT(kinds), (int)k);
 }
 
-const char *sdw_preview_kind_name(sdw_preview_kind k)
+const char *sdw_preview_word(sdw_preview_kind k)
 {
     return name_of(previews, COUNT(previews), (int)k);
 }
 
-bool sdw_job_kind_parse(const char *word, sdw_job_kind *ret)
+bool sdw_kind_of_word(const char *word, sdw_job_kind *ret)
 {
     int i = index_of(kinds, COUNT(kinds), word);
     if (i >= 0) *ret = (sdw_job_kind)i;
     return i >= 0;
 }
 
-bool sdw_preview_kind_parse(const char *word, sdw_preview_kind *ret)
+bool sdw_preview_of_word(const char *word, sdw_preview_kind *ret)
 {
     int i = index_of(previews, COUNT(previews), word);
     if (i >= 0) *ret = (sdw_preview_kind)i;
     return i >= 0;
 }
 
-bool sdw_job_status_parse(const char *word, sdw_job_status *ret)
+bool sdw_status_of_word(const char *word, sdw_job_status *ret)
 {
     for (int i = SDW_JOB_QUEUED; word && i <= SDW_JOB_WAS_CANCELLED; i++)
         if (strcmp(sdw_job_status_name((sdw_job_status)i), word) == 0) {

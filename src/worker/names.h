@@ -4,12 +4,12 @@
 
 #include "sdw/worker.h"
 
-const char *sdw_job_kind_name(sdw_job_kind k);         /* "generation", "transform", "inpaint" */
-const char *sdw_preview_kind_name(sdw_preview_kind k); /* "latent", "vae", "none" */
+const char *sdw_kind_word(sdw_job_kind k);         /* "generation", "transform", "inpaint" */
+const char *sdw_preview_word(sdw_preview_kind k); /* "latent", "vae", "none" */
 /* false: no such word, *ret untouched. NULL is no word. */
-bool sdw_job_kind_parse(const char *word, sdw_job_kind *ret);
-bool sdw_preview_kind_parse(const char *word, sdw_preview_kind *ret);
-bool sdw_job_status_parse(const char *word, sdw_job_status *ret);
+bool sdw_kind_of_word(const char *word, sdw_job_kind *ret);
+bool sdw_preview_of_word(const char *word, sdw_preview_kind *ret);
+bool sdw_status_of_word(const char *word, sdw_job_status *ret);
 
 /* "job-" and a UUID version 4 as sdw_uuid_v4 writes it. */
 bool sdw_is_job_id(const char *text);

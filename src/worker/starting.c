@@ -1,7 +1,10 @@
 /* starting.c - from the queue to the engine: the checks that need the model, room for what the job will tell. */
+#include <string.h>
+
 #include "core/clock.h"
 #include "core/mem.h"
 #include "worker/engine_thread.h"
+#include "worker/keeping.h"
 
 static void on_warning(void *ctx, const char *sentence)
 {
@@ -93,8 +96,13 @@ void sdw_engine_start(sdw_worker *w, sdw_ticket *t)
         sdw_engine_release(w, t);
         return;
     }
+    sdw_keeping_started(w, t);
     sdw_worker_wake(w, &t->id);
     sdw_worker_wake(w, NULL);
+    if (t->model_hash[0] && t->entry->fingerprint[0] && strcmp(t->model_hash, t->entry->fingerprint) != 0) {
+        sdw_engine_fail(w, t, "MODEL_CHANGED", "the files of the model are not those that the job was accepted for");
+        return;
+    }
     sdw_status status = prepare(w, t, &err);
     if (status != SDW_OK) {
         sdw_engine_fail(w, t, sdw_worker_code(status), err.text);

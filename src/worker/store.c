@@ -271,7 +271,7 @@ void sdw_store_output_drop(sdw_store *s, const sdw_output_id *id)
     free_output(p);
 }
 
-/* ---- finished jobs; the lock is held in these four ---- */
+/* ---- finished jobs; the lock is held in the next four ---- */
 
 static void link_job(sdw_store *s, stored_job *job)
 {
@@ -407,23 +407,52 @@ sdw_status sdw_store_output_delete(sdw_store *s, const sdw_output_id *id, sdw_ou
     return SDW_OK;
 }
 
-bool sdw_store_expire(sdw_store *s, double now, sdw_job_id *ret_job)
+/* The lock is held. */
+static bool over_bounds(const sdw_store *s)
 {
-    pthread_mutex_lock(&s->lock);
-    stored_job *job = s->oldest;
-    bool many = s->jobs.count > (size_t)s->options.results_max;
-    bool large = s->output_bytes > s->options.bytes_max && s->jobs.count > 1;
-    if (job && !many && !large && now - job->finished_at < s->options.ttl_s) job = NULL;
-    if (job) unlink_job(s, job);
-    pthread_mutex_unlock(&s->lock);
-    if (!job) return false;
+    return s->jobs.count > (size_t)s->options.results_max || (s->output_bytes > s->options.bytes_max && s->jobs.count > 1);
+}
+
+/* Out of the tables already. */
+static void remove_job(sdw_store *s, stored_job *job)
+{
     for (int i = 0; i < job->count; i++) {
         if (job->outputs[i]) remove_file(s, &job->outputs[i]->id);
         free_output(job->outputs[i]);
     }
-    *ret_job = job->id;
     sdw_free(job);
+}
+
+bool sdw_store_expire(sdw_store *s, double now, sdw_job_id *ret_job)
+{
+    pthread_mutex_lock(&s->lock);
+    stored_job *job = s->oldest;
+    if (job && !over_bounds(s) && now - job->finished_at < s->options.ttl_s) job = NULL;
+    if (job) unlink_job(s, job);
+    pthread_mutex_unlock(&s->lock);
+    if (!job) return false;
+    *ret_job = job->id;
+    remove_job(s, job);
     return true;
+}
+
+void sdw_store_forget(sdw_store *s, const sdw_job_id *id)
+{
+    pthread_mutex_lock(&s->lock);
+    stored_job *job = sdw_strmap_get(&s->jobs, id->text);
+    if (job) unlink_job(s, job);
+    pthread_mutex_unlock(&s->lock);
+    if (job) remove_job(s, job);
+}
+
+double sdw_store_next_expiry(sdw_store *s, double now)
+{
+    double left = -1;
+    pthread_mutex_lock(&s->lock);
+    if (s->oldest) left = s->oldest->finished_at + s->options.ttl_s - now;
+    if (s->oldest && (over_bounds(s) || left < 0)) left = 0;
+    pthread_mutex_unlock(&s->lock);
+    return left;
 }
 
 /* ---- files nobody holds ---- */

@@ -60,6 +60,10 @@ sdw_status sdw_store_output_delete(sdw_store *s, const sdw_output_id *id, sdw_ou
 /* Takes the oldest finished job out if one of the bounds is passed; its outputs are gone then. To be called until it
  * returns false, after each add and now and then; the newest job stays even if it alone is over the bytes. Writes. */
 bool sdw_store_expire(sdw_store *s, double now, sdw_job_id *ret_job);
+/* The same for one job, whatever its age; nothing if it is not counted. Writes. */
+void sdw_store_forget(sdw_store *s, const sdw_job_id *job);
+/* Seconds until expire has something to do; 0: now; -1: never, as things are. */
+double sdw_store_next_expiry(sdw_store *s, double now);
 /* Removes files that no job holds; once, after the journal has been read. Returns how many. */
 size_t sdw_store_sweep(sdw_store *s);
 

@@ -5,7 +5,7 @@
 #include "core/mem.h"
 #include "image/image.h"
 #include "sdw/fields.h"
-#include "worker/worker_impl.h"
+#include "worker/keeping.h"
 
 /* ---- checks ---- */
 
@@ -156,7 +156,7 @@ static void give_up(sdw_worker *w, sdw_model_entry *m, sdw_ticket *t, bool bytes
     pthread_mutex_unlock(&w->mutex);
 }
 
-static sdw_status accept(sdw_worker *w, const sdw_job_request *r, sdw_model_entry *m, sdw_job_id *ret_id, sdw_error *err)
+static sdw_status accept(sdw_worker *w, const sdw_job_request *r, sdw_model_entry *m, const uint8_t key[32], sdw_job_id *ret_id, sdw_error *err)
 {
     sdw_ticket *t = NULL;
     sdw_warnings warnings = { 0 };
@@ -165,6 +165,7 @@ static sdw_status accept(sdw_worker *w, const sdw_job_request *r, sdw_model_entr
     if (status == SDW_OK) status = check_with_model(w, t, &warnings, err);
     if (status == SDW_OK) status = take_bytes(w, t, err);
     bytes = status == SDW_OK;
+    if (status == SDW_OK) status = sdw_keeping_accept(w, t, r, key, err);
     if (status != SDW_OK) {
         give_up(w, m, t, bytes);
         sdw_warnings_finish(&warnings);
@@ -174,6 +175,7 @@ static sdw_status accept(sdw_worker *w, const sdw_job_request *r, sdw_model_entr
     sdw_warnings_finish(&warnings);
     sdw_job_id id = t->id;
     status = join_queue(w, t, err);
+    if (status != SDW_OK) sdw_keeping_withdraw(w, t);
     pthread_mutex_lock(&w->mutex);
     sdw_worker_drop(w, t);
     pthread_mutex_unlock(&w->mutex);
@@ -181,13 +183,28 @@ static sdw_status accept(sdw_worker *w, const sdw_job_request *r, sdw_model_entr
     return status;
 }
 
-sdw_status sdw_worker_submit(sdw_worker *w, const sdw_job_request *r, sdw_job_id *ret_id, sdw_submit_answer *ret_answer, sdw_error *err)
+static sdw_status submit_first(sdw_worker *w, const sdw_job_request *r, const uint8_t key[32], sdw_job_id *ret_id, sdw_error *err)
 {
     sdw_model_entry *m;
-    sdw_job_id id;
     sdw_status status = check_alone(w, r, err);
     if (status == SDW_OK) status = take_place(w, r, &m, err);
-    if (status == SDW_OK) status = accept(w, r, m, &id, err);
+    return status == SDW_OK ? accept(w, r, m, key, ret_id, err) : status;
+}
+
+sdw_status sdw_worker_submit(sdw_worker *w, const sdw_job_request *r, sdw_job_id *ret_id, sdw_submit_answer *ret_answer, sdw_error *err)
+{
+    sdw_job_id id;
+    uint8_t key[32];
+    sdw_status status = sdw_keeping_ask_key(w, r, key, &id, err);
+    if (status != SDW_OK) return status;
+    if (id.text[0]) {
+        *ret_id = id;
+        if (ret_answer) *ret_answer = SDW_SUBMIT_REPLAYED;
+        return SDW_OK;
+    }
+    status = submit_first(w, r, key, &id, err);
+    if (status == SDW_OK) sdw_keeping_use_key(w, r, key, &id);
+    else sdw_keeping_drop_key(w, r, key);
     if (status != SDW_OK) return status;
     *ret_id = id;
     if (ret_answer) *ret_answer = SDW_SUBMIT_ACCEPTED;
@@ -221,6 +238,7 @@ sdw_status sdw_worker_cancel(sdw_worker *w, const sdw_job_id *id, sdw_error *err
     }
     pthread_mutex_unlock(&w->mutex);
     if (!found) return not_there(id, err);
+    sdw_keeping_settle(w);
     sdw_worker_wake(w, id);
     sdw_worker_wake(w, NULL);
     return SDW_OK;

@@ -6,40 +6,15 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
-#include "core/random.h"
+#include "core/uuid.h"
 #include "sdw/request.h"
 #include "worker/blob.h"
 #include "worker/params_copy.h"
 
-static void hex(const unsigned char *bytes, size_t count, char *to)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < count; i++) {
-        to[2 * i] = digits[bytes[i] >> 4];
-        to[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    to[2 * count] = '\0';
-}
-
 sdw_status sdw_job_id_draw(sdw_job_id *ret, sdw_error *err)
 {
-    unsigned char b[16];
-    char h[33];
-    sdw_status status = sdw_random_bytes(b, sizeof b, err);
-    if (status != SDW_OK) return status;
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* version 4 */
-    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80); /* variant of RFC 9562 */
-    hex(b, sizeof b, h);
-    snprintf(ret->text, sizeof ret->text, "job-%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8, h + 12, h + 16, h + 20);
-    return SDW_OK;
-}
-
-sdw_status sdw_output_id_draw(sdw_output_id *ret, sdw_error *err)
-{
-    unsigned char b[16];
-    sdw_status status = sdw_random_bytes(b, sizeof b, err);
-    if (status == SDW_OK) hex(b, sizeof b, ret->text);
-    return status;
+    memcpy(ret->text, "job-", 4);
+    return sdw_uuid_v4(ret->text + 4, err);
 }
 
 sdw_status sdw_job_seed_draw(uint64_t *ret, sdw_error *err)
@@ -97,11 +72,11 @@ void sdw_ticket_free(sdw_ticket *t)
     if (!t) return;
     sdw_params_finish(&t->params);
     sdw_event_list_finish(&t->events);
-    for (int i = 0; i < t->output_count; i++) sdw_blob_unref(t->output[i].bytes);
     sdw_blob_unref(t->preview_latest);
     sdw_free(t->tag);
     sdw_free(t->echo);
     sdw_free(t->model_id);
+    sdw_free(t->output);
     sdw_blob_unref(t->params_json);
     sdw_free(t);
 }

@@ -5,15 +5,15 @@
 #ifndef SDW_WORKER_TICKET_H
 #define SDW_WORKER_TICKET_H
 
+#include "core/digest.h"
 #include "worker/events.h"
+#include "worker/job_record.h"
 #include "worker/models.h"
 
 typedef enum sdw_wish { SDW_WISH_NONE, SDW_WISH_CANCEL, SDW_WISH_KEEP, SDW_WISH_TIMEOUT } sdw_wish;
 
-typedef struct sdw_ticket_output {
-    sdw_job_output about;
-    sdw_blob *bytes;             /* NULL: forgotten */
-} sdw_ticket_output;
+/* What the journal must still hear of a job, told by the desk (keeping.h). */
+typedef enum sdw_note { SDW_NOTE_NONE, SDW_NOTE_ENDED, SDW_NOTE_KEPT } sdw_note;
 
 typedef struct sdw_ticket sdw_ticket;
 struct sdw_ticket {
@@ -29,7 +29,9 @@ struct sdw_ticket {
     char *tag, *echo, *model_id; /* owned */
     double created_at;           /* wall */
     uint64_t order;              /* of the POSTs */
-    sdw_model_entry *entry;      /* held */
+    sdw_model_entry *entry;      /* held; NULL for a job that had ended before the worker was opened */
+    char model_hash[SDW_DIGEST_HEX_SIZE]; /* of the model that it was accepted for; "" = not known */
+    char init_name[SDW_SHA256_HEX_SIZE], mask_name[SDW_SHA256_HEX_SIZE]; /* held in the store until the job has ended; "" = none */
 
     /* Guarded by the worker's mutex. */
     int holders;
@@ -50,9 +52,11 @@ struct sdw_ticket {
     int previews_pending;        /* on the desk */
     bool preview_wanted;         /* on demand, at the next step */
     sdw_blob *preview_latest;
-    sdw_ticket_output output[SDW_JOB_PICTURES_MAX];
+    sdw_stored_output *output;   /* owned; set once, when it completes */
     int output_count;
-    size_t output_bytes;
+    sdw_note note;
+    bool end_is_written;         /* the journal knows the end already */
+    sdw_ticket *next_noted;
     sdw_blob *params_json;
 
     /* The engine thread's alone. */
@@ -71,9 +75,8 @@ struct sdw_ticket {
 /* Copies r; the seed must be set in r->params. ret_ticket has one holder, the caller, and no entry. */
 sdw_status sdw_ticket_create(const sdw_job_request *r, sdw_ticket **ret_ticket, sdw_error *err);
 void sdw_ticket_free(sdw_ticket *t); /* accepts NULL; leaves the entry alone */
-/* Ids as sdw/worker.h describes them. */
+/* An id as sdw/worker.h describes it. */
 sdw_status sdw_job_id_draw(sdw_job_id *ret, sdw_error *err);
-sdw_status sdw_output_id_draw(sdw_output_id *ret, sdw_error *err);
 /* A seed below 2^53 - 8: it, and those of the pictures after it, survive JSON numbers. */
 sdw_status sdw_job_seed_draw(uint64_t *ret, sdw_error *err);
 /* p as JSON, with the model's id; NULL without memory. */

@@ -41,7 +41,7 @@ static void fill(const sdw_worker *w, const sdw_ticket *t, sdw_job_view *v)
                          .pictures = t->pictures, .seed = t->params.seed, .error = t->error, .output_count = t->output_count };
     memcpy(v->format, t->format, sizeof v->format);
     memcpy(v->face, t->face, sizeof v->face);
-    for (int i = 0; i < t->output_count; i++) v->outputs[i] = t->output[i].about;
+    for (int i = 0; i < t->output_count; i++) v->outputs[i] = t->output[i].output;
     if (t->started > 0) v->elapsed_ms = 1e3 * ((t->finished > 0 ? t->finished : sdw_clock_monotonic_s()) - t->started);
 }
 
@@ -130,60 +130,37 @@ sdw_status sdw_worker_last_event(sdw_worker *w, const sdw_job_id *id, uint64_t *
 
 sdw_status sdw_worker_picture(sdw_worker *w, const sdw_job_id *id, int index, sdw_blob **ret, sdw_error *err)
 {
-    sdw_blob *b = NULL;
+    sdw_output_id output = { "" };
+    sdw_output_place place;
     pthread_mutex_lock(&w->mutex);
     const sdw_ticket *t = sdw_worker_find(w, id->text);
-    if (t && t->status == SDW_JOB_COMPLETED && index >= 0 && index < t->output_count) b = sdw_blob_ref(t->output[index].bytes);
+    if (t && t->status == SDW_JOB_COMPLETED && index >= 0 && index < t->output_count) output = t->output[index].output.id;
     pthread_mutex_unlock(&w->mutex);
-    if (!b) return sdw_fail(err, SDW_NOT_FOUND, "Job %s has no picture %d here", id->text, index + 1);
-    *ret = b;
-    return SDW_OK;
-}
-
-/* Mutex held. The id is unguessable, so a walk over the finished jobs is all that a stranger can cause. */
-static sdw_ticket_output *find_output(sdw_worker *w, const char *id, sdw_ticket **ret_ticket)
-{
-    for (sdw_ticket *t = w->newest; t; t = t->older)
-        for (int i = 0; t->status == SDW_JOB_COMPLETED && i < t->output_count; i++)
-            if (t->output[i].bytes && strcmp(t->output[i].about.id.text, id) == 0) {
-                *ret_ticket = t;
-                return &t->output[i];
-            }
-    return NULL;
+    if (!output.text[0]) return sdw_fail(err, SDW_NOT_FOUND, "Job %s has no picture %d here", id->text, index + 1);
+    return sdw_store_output_get(w->store, &output, &place, ret, err);
 }
 
 sdw_status sdw_worker_output(sdw_worker *w, const sdw_output_id *id, sdw_blob **ret, sdw_job_id *ret_job, int *ret_index, sdw_error *err)
 {
-    sdw_blob *b = NULL;
-    sdw_ticket *t;
-    pthread_mutex_lock(&w->mutex);
-    sdw_ticket_output *o = find_output(w, id->text, &t);
-    if (o) {
-        b = sdw_blob_ref(o->bytes);
-        if (ret_job) *ret_job = t->id;
-        if (ret_index) *ret_index = (int)(o - t->output);
-    }
-    pthread_mutex_unlock(&w->mutex);
-    if (!b) return sdw_fail(err, SDW_NOT_FOUND, "Output %.32s not found", id->text);
-    *ret = b;
+    sdw_output_place place;
+    sdw_status status = sdw_store_output_get(w->store, id, &place, ret, err);
+    if (status != SDW_OK) return status;
+    if (ret_job) *ret_job = place.job;
+    if (ret_index) *ret_index = place.index;
     return SDW_OK;
 }
 
 sdw_status sdw_worker_output_delete(sdw_worker *w, const sdw_output_id *id, sdw_error *err)
 {
-    sdw_blob *b = NULL;
-    sdw_ticket *t;
+    sdw_output_place place;
+    sdw_status status = sdw_store_output_delete(w->store, id, &place, err);
+    if (status != SDW_OK) return status;
     pthread_mutex_lock(&w->mutex);
-    sdw_ticket_output *o = find_output(w, id->text, &t);
-    if (o) {
-        b = o->bytes;
-        o->bytes = NULL;
-        t->output_bytes -= o->about.bytes;
-        w->finished_bytes -= o->about.bytes;
-    }
+    sdw_ticket *t = sdw_worker_find(w, place.job.text);
+    if (t && place.index < t->output_count) t->output[place.index].deleted = true;
     pthread_mutex_unlock(&w->mutex);
-    if (!b) return sdw_fail(err, SDW_NOT_FOUND, "Output %.32s not found", id->text);
-    sdw_blob_unref(b);
+    sdw_error why = { 0 };
+    if (w->journal && sdw_journal_output_deleted(w->journal, &place.job, place.index, &why) != SDW_OK) sdw_worker_log(w, 0, &place.job, "%s", why.text);
     return SDW_OK;
 }
 

@@ -1,5 +1,4 @@
 /* worker.c - opening, stopping and closing a worker, and the tables that its threads share. */
-#include "worker/worker_impl.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "worker/blob.h"
+#include "worker/keeping.h"
 #include "worker/narration.h"
 
 /* ---- small things without the lock ---- */
@@ -140,8 +140,6 @@ void sdw_worker_forget(sdw_worker *w, sdw_ticket *t)
     if (t->newer) t->newer->older = t->older;
     else w->newest = t->older;
     t->in_table = false;
-    w->finished--;
-    w->finished_bytes -= t->output_bytes;
     sdw_worker_drop(w, t);
 }
 
@@ -175,23 +173,13 @@ sdw_model_entry *sdw_worker_find_model(sdw_worker *w, const char *id)
     return NULL;
 }
 
-static bool ended(const sdw_ticket *t)
+static void note(sdw_worker *w, sdw_ticket *t, sdw_note what)
 {
-    return t->status == SDW_JOB_COMPLETED || t->status == SDW_JOB_FAILED || t->status == SDW_JOB_WAS_CANCELLED;
-}
-
-double sdw_worker_sweep(sdw_worker *w)
-{
-    double now = sdw_clock_monotonic_s(), next = -1;
-    for (sdw_ticket *t = w->oldest, *newer; t; t = newer) {
-        newer = t->newer;
-        if (!ended(t)) continue;
-        bool over = w->finished > w->results_max || (w->finished_bytes > w->result_bytes_max && w->finished > 1);
-        double left = t->finished + w->result_ttl - now;
-        if (over || left <= 0) sdw_worker_forget(w, t);
-        else if (next < 0 || left < next) next = left;
-    }
-    return next;
+    t->note = what;
+    t->next_noted = w->noted;
+    w->noted = t;
+    sdw_worker_hold(t);
+    pthread_cond_signal(&w->desk_cond);
 }
 
 static void add_end(sdw_ticket *t, sdw_event_kind kind, sdw_blob *text, const char *code)
@@ -214,7 +202,7 @@ void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const c
 {
     t->status = status;
     t->finished = sdw_clock_monotonic_s();
-    t->finished_at = sdw_clock_wall_s();
+    if (!t->end_is_written) t->finished_at = sdw_clock_wall_s();
     if (status == SDW_JOB_COMPLETED) {
         add_end(t, SDW_EVENT_COMPLETE, NULL, "");
         add_end(t, SDW_EVENT_END_DONE, NULL, "");
@@ -230,15 +218,12 @@ void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const c
         w->jobs_cancelled++;
     }
     count_end(w, t);
-    w->finished++;
-    w->finished_bytes += t->output_bytes;
-    sdw_worker_sweep(w);
-    pthread_cond_signal(&w->desk_cond); /* its next look at the clock may be earlier now */
+    note(w, t, SDW_NOTE_ENDED);
 }
 
 void sdw_worker_keep(sdw_worker *w, sdw_ticket *t)
 {
-    (void)w;
+    if (t->status == SDW_JOB_RUNNING) note(w, t, SDW_NOTE_KEPT);
     t->kept = true;
     t->status = SDW_JOB_QUEUED;
 }
@@ -262,15 +247,11 @@ static uint64_t or_bytes(uint64_t given, uint64_t fallback)
 
 static void take_options(sdw_worker *w, const sdw_worker_options *o)
 {
-    bool state = o->state_dir != NULL;
     w->x = o->executor ? o->executor : &sdw_executor_engine;
     w->queue_max = or_default(o->queue_max, 128);
     w->queue_bytes_max = or_bytes(o->queue_bytes_max, (uint64_t)1 << 30);
     w->batch_max = o->batch_max > SDW_ACTIVE_MAX ? SDW_ACTIVE_MAX : or_default(o->batch_max, 4);
     w->job_timeout = o->job_timeout_s;
-    w->result_ttl = o->result_ttl_s > 0 ? o->result_ttl_s : state ? 7 * 86400.0 : 600.0;
-    w->result_bytes_max = or_bytes(o->result_bytes_max, state ? (uint64_t)10 << 30 : (uint64_t)256 << 20);
-    w->results_max = or_default(o->results_max, state ? 10000 : 64);
     w->preview_every = o->preview_every < 0 ? 5 : o->preview_every;
     w->wake = o->wake;
     w->wake_ctx = o->wake_ctx;
@@ -311,8 +292,9 @@ static const char *last_part(const char *path)
 
 static sdw_status open_with(sdw_worker *w, const sdw_worker_options *o, sdw_error *err)
 {
-    sdw_status status = SDW_OK;
-    if (o->engine.model) status = sdw_worker_load(w, o->model_id ? o->model_id : last_part(o->engine.model), &o->engine, err);
+    sdw_status status = sdw_keeping_open(w, o, err);
+    if (status == SDW_OK && o->engine.model) status = sdw_worker_load(w, o->model_id ? o->model_id : last_part(o->engine.model), &o->engine, err);
+    if (status == SDW_OK) status = sdw_keeping_restore(w, err);
     if (status == SDW_OK) status = start_thread(&w->engine_thread, sdw_worker_engine_main, w, &w->engine_runs, err);
     if (status == SDW_OK) status = start_thread(&w->desk_thread, sdw_worker_desk_main, w, &w->desk_runs, err);
     return status;
@@ -352,13 +334,14 @@ void sdw_worker_stop(sdw_worker *w, sdw_stop how)
     if (w->stop_now) sdw_worker_interrupt(w, NULL);
     pthread_cond_signal(&w->engine_cond);
     pthread_mutex_unlock(&w->mutex);
+    if (w->store) sdw_keeping_settle(w);
     sdw_worker_wake(w, NULL);
 }
 
 bool sdw_worker_stopped(sdw_worker *w)
 {
     pthread_mutex_lock(&w->mutex);
-    bool stopped = w->stopping && !w->queue && !w->accepting && !w->active_count && !w->finishing;
+    bool stopped = w->stopping && !w->queue && !w->accepting && !w->active_count && !w->finishing && !w->noted;
     pthread_mutex_unlock(&w->mutex);
     return stopped;
 }
@@ -397,6 +380,7 @@ void sdw_worker_close(sdw_worker *w)
     pthread_cond_signal(&w->desk_cond);
     pthread_mutex_unlock(&w->mutex);
     if (w->desk_runs) pthread_join(w->desk_thread, NULL);
+    sdw_keeping_close(w);
     free_tables(w);
     pthread_cond_destroy(&w->engine_cond);
     pthread_cond_destroy(&w->desk_cond);

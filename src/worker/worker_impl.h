@@ -8,7 +8,9 @@
 
 #include <pthread.h>
 
+#include "worker/journal.h"
 #include "worker/stats.h"
+#include "worker/store.h"
 #include "worker/ticket.h"
 
 enum { SDW_TICKET_BUCKETS = 4096, SDW_ACTIVE_MAX = 64 };
@@ -32,15 +34,20 @@ typedef struct sdw_desk_task {
 struct sdw_worker {
     /* Fixed by open. */
     const sdw_executor *x;
-    int queue_max, batch_max, results_max, preview_every;
-    uint64_t queue_bytes_max, result_bytes_max;
-    double job_timeout, result_ttl;
+    int queue_max, batch_max, preview_every;
+    uint64_t queue_bytes_max;
+    double job_timeout;
     sdw_worker_wake_fn *wake;
     void *wake_ctx;
     sdw_worker_log_fn *log;
     void *log_ctx;
     sdw_worker_find_fn *find;
     void *find_ctx;
+    sdw_idempotency *keys;       /* these four are keeping.c's, and have locks of their own */
+    sdw_store *store;
+    sdw_state_dir *state_dir;    /* NULL: memory only, and no journal */
+    sdw_journal *journal;
+    bool keeps;                  /* unfinished jobs are kept when the worker stops */
 
     sdw_stats stats;             /* has its own mutex */
     pthread_t engine_thread, desk_thread;
@@ -50,7 +57,6 @@ struct sdw_worker {
 
     /* Guarded by the mutex. */
     bool stopping, stop_now, closing, engine_done;
-    bool keeps;                  /* unfinished jobs are kept when the worker stops */
     uint64_t orders;
     sdw_ticket *newest, *oldest; /* all tickets in the table */
     sdw_ticket *bucket[SDW_TICKET_BUCKETS];
@@ -60,8 +66,7 @@ struct sdw_worker {
     sdw_ticket *active[SDW_ACTIVE_MAX]; /* running jobs with engine state */
     int active_count, active_pictures;
     int finishing;               /* jobs on the desk, out of the engine */
-    int finished;                /* in the table */
-    uint64_t finished_bytes;
+    sdw_ticket *noted;           /* held; to be told to journal and store */
     sdw_ticket *dead;            /* without holders, to be freed by the desk */
     sdw_model_entry *dead_models;/* the same for the engine thread */
     sdw_model_entry *model[SDW_MODELS_MAX];
@@ -92,11 +97,10 @@ void sdw_worker_enqueue(sdw_worker *w, sdw_ticket *t); /* the queue is no holder
 void sdw_worker_dequeue(sdw_worker *w, sdw_ticket *t);
 void sdw_worker_drop_model(sdw_worker *w, sdw_model_entry *m); /* accepts NULL */
 sdw_model_entry *sdw_worker_find_model(sdw_worker *w, const char *id);
-/* Forgets finished jobs beyond the limits, and those past their time; seconds until the next one is due, or -1. */
-double sdw_worker_sweep(sdw_worker *w);
-/* The end of a job, whatever its state: terminal event, end marker, counts. text and code: FAILED. No allocation. */
+/* The end of a job, whatever its state: terminal event, end marker, counts. text and code: FAILED. No allocation. The desk
+ * tells journal and store; whoever answers a client calls sdw_keeping_settle itself, after the lock. */
 void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const char *code, sdw_blob *text, const char *message);
-/* Not ended, but kept for the next start. */
+/* Not ended, but kept for the next start; told in the same way. */
 void sdw_worker_keep(sdw_worker *w, sdw_ticket *t);
 /* Makes the running unit stop if it works for t alone (NULL: in any case). */
 void sdw_worker_interrupt(sdw_worker *w, const sdw_ticket *t);

@@ -128,6 +128,7 @@ static sdw_status compare_end(void *ctx, const sdw_job_record *r, sdw_error *err
     assert_true(e->outputs[1].deleted);
     assert_false(e->outputs[0].deleted);
     assert_string_equal(e->resolved, "{\"steps\":20}");
+    assert_true(e->last_event == 25 && e->step == 19 && e->total == 20);
     return SDW_OK;
 }
 
@@ -137,7 +138,8 @@ static void ends_and_their_outputs_survive(void **state)
     bed_open(&b, FOLDER, NULL, 0);
     for (int n = 1; n <= 5; n++) assert_int_equal(bed_accept(&b, n, NULL), SDW_OK);
     sdw_job_id id = bed_id(3);
-    sdw_job_end e = { .status = SDW_JOB_COMPLETED, .started_at = 12.5, .finished_at = 13.25, .output_count = 2, .resolved = "{\"steps\":20}" };
+    sdw_job_end e = { .status = SDW_JOB_COMPLETED, .started_at = 12.5, .finished_at = 13.25, .output_count = 2, .resolved = "{\"steps\":20}",
+                      .last_event = 25, .step = 19, .total = 20 };
     for (int i = 0; i < 2; i++) {
         e.outputs[i].output = (sdw_job_output){ .id = { "00112233445566778899aabbccddeeff" }, .seed = UINT64_MAX - 1, .width = 640, .height = 480, .bytes = 123456 };
         memset(e.outputs[i].sha256, 'c', 64);

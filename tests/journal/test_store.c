@@ -197,11 +197,21 @@ static void jobs_leave_when_their_time_is_over(void **state)
         sdw_job_id id = bed_id(1);
         assert_int_equal(sdw_store_add(store, &id, 50, NULL, 0, NULL), SDW_OK); /* failed: no outputs */
         add_job(2, 60, "x");
+        assert_true(sdw_store_next_expiry(store, 60) == 90);
         assert_false(sdw_store_expire(store, 149.9, &gone));
+        assert_true(sdw_store_next_expiry(store, 151) == 0);
         assert_true(sdw_store_expire(store, 150, &gone));
         assert_int_equal(bed_number(&gone), 1);
         assert_false(sdw_store_expire(store, 150, &gone));
         assert_true(sdw_store_expire(store, 160, &gone));
+        assert_true(sdw_store_next_expiry(store, 160) == -1);
+        sdw_output_id out = add_job(3, 70, "y");
+        id = bed_id(3);
+        sdw_output_place place;
+        sdw_store_forget(store, &id);
+        sdw_store_forget(store, &id);
+        assert_int_equal(sdw_store_output_get(store, &out, &place, NULL, NULL), SDW_NOT_FOUND);
+        if (folder) assert_int_equal(files_in(FOLDER "/outputs"), 0);
         close_store();
     }
 }

@@ -1,0 +1,250 @@
+/* keeping.c - the worker's side of journal, store and keys; restoring is in keeping_restore.c. */
+#include "worker/keeping.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "worker/blob.h"
+#include "worker/fingerprint.h"
+
+static void tell_journal(void *ctx, int level, const sdw_job_id *id, const char *sentence)
+{
+    sdw_worker_log(ctx, level, id, "%s", sentence);
+}
+
+/* For notes: the journal keeps what it could not write, so this is for the log only. */
+static void tell_trouble(sdw_worker *w, const sdw_job_id *id, sdw_status status, const sdw_error *err)
+{
+    if (status != SDW_OK) sdw_worker_log(w, 0, id, "%s", err->text);
+}
+
+sdw_status sdw_keeping_open(sdw_worker *w, const sdw_worker_options *o, sdw_error *err)
+{
+    sdw_status s = sdw_idempotency_open(0, 0, &w->keys, err);
+    if (s == SDW_OK && o->state_dir) s = sdw_state_dir_open(o->state_dir, NULL, &w->state_dir, err);
+    if (s == SDW_OK && o->state_dir) {
+        const sdw_journal_options jo = { .keys = w->keys, .log = tell_journal, .log_ctx = w };
+        s = sdw_journal_open(w->state_dir, &jo, &w->journal, err);
+    }
+    const sdw_store_options so = { .dir = w->state_dir, .results_max = o->results_max, .bytes_max = o->result_bytes_max, .ttl_s = o->result_ttl_s };
+    if (s == SDW_OK) s = sdw_store_open(&so, &w->store, err);
+    w->keeps = s == SDW_OK && w->journal;
+    return s;
+}
+
+void sdw_keeping_close(sdw_worker *w)
+{
+    if (w->store) sdw_keeping_settle(w);
+    sdw_store_close(w->store);
+    sdw_journal_close(w->journal);
+    sdw_state_dir_close(w->state_dir);
+    sdw_idempotency_close(w->keys);
+}
+
+/* ---- keys ---- */
+
+sdw_status sdw_keeping_ask_key(sdw_worker *w, const sdw_job_request *r, uint8_t ret_key[32], sdw_job_id *ret_job, sdw_error *err)
+{
+    ret_job->text[0] = '\0';
+    if (!r->idempotency_key) return SDW_OK;
+    sdw_status s = sdw_idempotency_hash(r->idempotency_scope ? r->idempotency_scope : "", r->idempotency_key, ret_key, err);
+    if (s == SDW_OK) s = sdw_idempotency_begin(w->keys, ret_key, r->body_hash, sdw_clock_wall_s(), ret_job, err);
+    return s;
+}
+
+void sdw_keeping_use_key(sdw_worker *w, const sdw_job_request *r, const uint8_t key[32], const sdw_job_id *job)
+{
+    if (r->idempotency_key) sdw_idempotency_commit(w->keys, key, job, sdw_clock_wall_s());
+}
+
+void sdw_keeping_drop_key(sdw_worker *w, const sdw_job_request *r, const uint8_t key[32])
+{
+    if (r->idempotency_key) sdw_idempotency_abort(w->keys, key);
+}
+
+/* ---- a job begins ---- */
+
+static void release_inputs(sdw_worker *w, const sdw_ticket *t)
+{
+    sdw_store_picture_release(w->store, t->init_name);
+    sdw_store_picture_release(w->store, t->mask_name);
+}
+
+static sdw_status store_inputs(sdw_worker *w, sdw_ticket *t, sdw_error *err)
+{
+    sdw_status s = SDW_OK;
+    if (t->params.init_image) s = sdw_store_picture_put(w->store, t->params.init_image, t->init_name, err);
+    if (s == SDW_OK && t->params.mask) s = sdw_store_picture_put(w->store, t->params.mask, t->mask_name, err);
+    if (s == SDW_OK) return s;
+    release_inputs(w, t);
+    t->init_name[0] = t->mask_name[0] = '\0';
+    return s;
+}
+
+static void fill_record(const sdw_ticket *t, const sdw_job_request *r, const uint8_t key[32], sdw_job_record *ret)
+{
+    *ret = (sdw_job_record){ .id = t->id, .kind = t->kind, .created_at = t->created_at, .params = t->params, .model = t->model_id,
+                             .model_hash = t->model_hash, .format = t->format, .quality = t->quality, .preview_every = t->preview_every,
+                             .preview = t->preview, .timeout_s = t->timeout, .face = t->face, .tag = t->tag, .echo = t->echo,
+                             .is_idempotent = r->idempotency_key != NULL };
+    memcpy(ret->init_image, t->init_name, sizeof ret->init_image);
+    memcpy(ret->mask, t->mask_name, sizeof ret->mask);
+    if (!r->idempotency_key) return;
+    memcpy(ret->idempotency_key, key, sizeof ret->idempotency_key);
+    memcpy(ret->body_hash, r->body_hash, sizeof ret->body_hash);
+}
+
+sdw_status sdw_keeping_accept(sdw_worker *w, sdw_ticket *t, const sdw_job_request *r, const uint8_t key[32], sdw_error *err)
+{
+    sdw_job_record record;
+    if (!w->journal) return SDW_OK;
+    sdw_status s = store_inputs(w, t, err);
+    if (s != SDW_OK) return s;
+    pthread_mutex_lock(&w->mutex);
+    memcpy(t->model_hash, t->entry->fingerprint, sizeof t->model_hash);
+    pthread_mutex_unlock(&w->mutex);
+    fill_record(t, r, key, &record);
+    s = sdw_journal_accept(w->journal, &record, err);
+    if (s != SDW_OK) release_inputs(w, t);
+    return s;
+}
+
+void sdw_keeping_withdraw(sdw_worker *w, sdw_ticket *t)
+{
+    sdw_error err = { 0 };
+    if (!w->journal) return;
+    tell_trouble(w, &t->id, sdw_journal_forget(w->journal, &t->id, &err), &err);
+    release_inputs(w, t);
+}
+
+void sdw_keeping_fingerprint(sdw_worker *w, const sdw_engine_options *o, char ret[SDW_DIGEST_HEX_SIZE])
+{
+    sdw_error err = { 0 };
+    ret[0] = '\0';
+    if (w->journal && sdw_model_fingerprint(o, ret, &err) != SDW_OK) {
+        sdw_worker_log(w, 1, NULL, "model %s: no fingerprint: %s", o->model, err.text);
+        ret[0] = '\0';
+    }
+}
+
+void sdw_keeping_started(sdw_worker *w, const sdw_ticket *t)
+{
+    sdw_error err = { 0 };
+    if (w->journal) tell_trouble(w, &t->id, sdw_journal_start(w->journal, &t->id, sdw_clock_wall_s(), &err), &err);
+}
+
+/* ---- a job ends ---- */
+
+/* What may still change is copied under the lock; the texts are held by `*ret_json`. */
+static void fill_end(sdw_worker *w, sdw_ticket *t, sdw_job_end *ret, sdw_blob **ret_json)
+{
+    size_t size;
+    pthread_mutex_lock(&w->mutex);
+    *ret = (sdw_job_end){ .status = t->status, .started_at = t->started_at, .finished_at = t->finished_at, .error = t->error,
+                          .last_event = t->events.last, .step = t->step, .total = t->total };
+    *ret_json = sdw_blob_ref(t->params_json);
+    pthread_mutex_unlock(&w->mutex);
+    if (*ret_json) ret->resolved = sdw_blob_bytes(*ret_json, &size); /* ends with a NUL behind its size */
+}
+
+static sdw_status write_end(sdw_worker *w, const sdw_ticket *t, const sdw_job_end *end, bool sync)
+{
+    sdw_error err = { 0 };
+    sdw_status s = sdw_journal_end(w->journal, &t->id, end, &err);
+    if (s == SDW_OK && sync) s = sdw_journal_sync(w->journal, &err);
+    tell_trouble(w, &t->id, s, &err);
+    return s;
+}
+
+static sdw_status put_outputs(sdw_worker *w, sdw_stored_output *outputs, sdw_blob **blobs, int count, sdw_error *err)
+{
+    sdw_status s = SDW_OK;
+    int i = 0;
+    while (i < count && s == SDW_OK) {
+        s = sdw_store_output_put(w->store, blobs[i], &outputs[i].output.id, outputs[i].sha256, err);
+        if (s == SDW_OK) i++;
+    }
+    while (s != SDW_OK && i > 0) sdw_store_output_drop(w->store, &outputs[--i].output.id);
+    return s;
+}
+
+sdw_status sdw_keeping_complete(sdw_worker *w, sdw_ticket *t, sdw_stored_output *outputs, sdw_blob **blobs, int count, sdw_error *err)
+{
+    sdw_job_end end;
+    sdw_blob *json;
+    sdw_status s = put_outputs(w, outputs, blobs, count, err);
+    if (s != SDW_OK) return s;
+    fill_end(w, t, &end, &json);
+    end.status = SDW_JOB_COMPLETED;
+    end.finished_at = sdw_clock_wall_s();
+    end.last_event += SDW_EVENT_ENDS;
+    end.output_count = count;
+    memcpy(end.outputs, outputs, (size_t)count * sizeof *outputs);
+    s = sdw_store_add(w->store, &t->id, end.finished_at, outputs, count, err);
+    if (s == SDW_OK && w->journal) (void)write_end(w, t, &end, true);
+    for (int i = 0; s != SDW_OK && i < count; i++) sdw_store_output_drop(w->store, &outputs[i].output.id);
+    sdw_blob_unref(json);
+    return s;
+}
+
+static void note_end(sdw_worker *w, sdw_ticket *t)
+{
+    sdw_job_end end;
+    sdw_blob *json;
+    sdw_error err = { 0 };
+    pthread_mutex_lock(&w->mutex);
+    bool written = t->end_is_written;
+    pthread_mutex_unlock(&w->mutex);
+    if (!written) {
+        fill_end(w, t, &end, &json);
+        if (w->journal) (void)write_end(w, t, &end, false);
+        sdw_store_forget(w->store, &t->id); /* cancelled in its last moment: what it had stored goes */
+        tell_trouble(w, &t->id, sdw_store_add(w->store, &t->id, end.finished_at, NULL, 0, &err), &err);
+        sdw_blob_unref(json);
+    }
+    release_inputs(w, t);
+}
+
+static void expire(sdw_worker *w)
+{
+    sdw_job_id id;
+    while (sdw_store_expire(w->store, sdw_clock_wall_s(), &id)) {
+        sdw_error err = { 0 };
+        pthread_mutex_lock(&w->mutex);
+        sdw_ticket *t = sdw_worker_find(w, id.text);
+        if (t) sdw_worker_forget(w, t);
+        pthread_mutex_unlock(&w->mutex);
+        if (w->journal) tell_trouble(w, &id, sdw_journal_forget(w->journal, &id, &err), &err);
+    }
+}
+
+void sdw_keeping_settle(sdw_worker *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    for (sdw_ticket *t; (t = w->noted);) {
+        sdw_error err = { 0 };
+        sdw_note note = t->note;
+        w->noted = t->next_noted; /* still held */
+        t->note = SDW_NOTE_NONE;
+        pthread_mutex_unlock(&w->mutex);
+        if (note == SDW_NOTE_ENDED) note_end(w, t);
+        else if (w->journal) tell_trouble(w, &t->id, sdw_journal_keep(w->journal, &t->id, &err), &err);
+        pthread_mutex_lock(&w->mutex);
+        sdw_worker_drop(w, t);
+    }
+    pthread_mutex_unlock(&w->mutex);
+    expire(w);
+}
+
+void sdw_keeping_tidy(sdw_worker *w)
+{
+    sdw_error err = { 0 };
+    if (w->journal && sdw_journal_wants_rewrite(w->journal)) tell_trouble(w, NULL, sdw_journal_rewrite(w->journal, sdw_clock_wall_s(), &err), &err);
+}
+
+double sdw_keeping_next(sdw_worker *w)
+{
+    return sdw_store_next_expiry(w->store, sdw_clock_wall_s());
+}
