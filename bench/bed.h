@@ -87,7 +87,10 @@ static inline sdw_tensor *bench_input(bench_bed *b, int n, int h, int w, int c)
     int i = b->bounds;
     sdw_tensor *t = sdw_graph_bound(b->graph, n, h, w, c, &i);
     size_t count = (size_t)n * (size_t)h * (size_t)w * (size_t)c;
-    b->bound[i] = sdw_aligned_alloc(4096, (count * 4 + 4095) / 4096 * 4096);
+    void *p = NULL;
+    sdw_error err = { 0 };
+    if (b->backend->api->alloc(b->backend, count * 4, &p, &err) != SDW_OK) bench_fail(&err);
+    b->bound[i] = p;
     for (size_t j = 0; j < count; j++) b->bound[i][j] = bench_random(&b->seed);
     b->bounds++;
     return t;
@@ -157,7 +160,7 @@ static inline double bench_run(bench_bed *b) /* seconds */
 
 static inline void bench_close(bench_bed *b)
 {
-    for (int i = 0; i < b->bounds; i++) sdw_free(b->bound[i]);
+    for (int i = 0; i < b->bounds; i++) b->backend->api->free(b->backend, b->bound[i]);
     for (int i = 0; i < b->weights; i++) {
         b->backend->api->unpack(b->backend, &b->weight[i]);
         sdw_free(b->raw[i]);

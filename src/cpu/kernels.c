@@ -19,7 +19,7 @@ static void tile(int rows, int width, const float *a, const float *b, float *c, 
         for (int s = 0; s < runs->length[i]; s++, b += width)
             for (int r = 0; r < rows; r++)
                 for (int j = 0; j < width; j++)
-                    sum[r * width + j] += (double)a[runs->offset[i] + r * SDW_CPU_SEGMENT + s] * b[j];
+                    sum[r * width + j] += (double)a[runs->offset[i] + r * runs->stride + s] * b[j];
     for (int i = 0; i < rows * width; i++) c[i] = (float)(add ? c[i] + sum[i] : sum[i]);
 }
 

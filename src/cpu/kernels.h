@@ -1,10 +1,10 @@
 /* kernels.h - the inner loops of the CPU backend: one table of function pointers, filled per instruction set.
  *
  * Matrix products. Everything that multiplies by weights is rows x steps times steps x columns. The weights lie in panels:
- * `nr` output channels side by side for every step. The input rows lie in segments of SDW_CPU_SEGMENT values, one row after the
- * other, so that one step of a tile touches `mr` cache lines at constant distance. A tile of 1..mr rows times one panel is
- * held in registers while a list of runs is added up: a 3x3 convolution has nine runs (one per tap) into the same
- * segment rows, a linear layer one run per segment. The sum over one call is a partial sum; partial sums are added in order.
+ * `nr` output channels side by side for every step. The input rows lie at a constant distance: those of linear layers as they
+ * are, those of convolutions copied into segments of SDW_CPU_SEGMENT values, one row after the other. A tile of 1..mr rows
+ * times one panel is held in registers while a list of runs is added up: a 3x3 convolution has nine runs (one per tap) into
+ * the same segment rows, a linear layer a single one. The sum over one call is a partial sum; partial sums are added in order.
  * Each element's order of additions is that of the runs, whatever the number of rows in the tile.
  *
  * Pointers need no alignment, except where said. Kernels write exactly what they say and read nothing behind their inputs. */
@@ -27,12 +27,13 @@ enum {
 
 /* Runs of steps: run i reads `length[i]` values of each row from a + offset[i] on; the panel is read straight through. */
 typedef struct sdw_cpu_runs {
+    ptrdiff_t stride;                 /* floats between the rows of a */
     int count;
     int32_t offset[SDW_CPU_RUNS_MAX]; /* floats */
-    int32_t length[SDW_CPU_RUNS_MAX]; /* 1..SDW_CPU_SEGMENT */
+    int32_t length[SDW_CPU_RUNS_MAX]; /* 1 or more */
 } sdw_cpu_runs;
 
-/* c[r*width + j] (+)= sum over runs i, steps s of a[offset[i] + r*SEGMENT + s] * b[step*width + j], for the rows of the entry
+/* c[r*width + j] (+)= sum over runs i, steps s of a[offset[i] + r*stride + s] * b[step*width + j], for the rows of the entry
  * and width = nr (nr/2 in the half-width entries). add: to what c holds, else c is overwritten. */
 typedef void sdw_cpu_tile_fn(const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add);
 

@@ -8,19 +8,22 @@
 
 enum { TILE_ROWS = 6, LANES = 8, COLUMNS = 2 * LANES };
 
-/* rows and vectors are constants at every call: the loops over them unroll and the sums stay in registers. */
+/* rows and vectors are constants at every call: the loops over them unroll and the sums stay in registers. Every fourth row has
+ * a pointer of its own, those between are one to three strides away: few enough registers that none is kept in memory. */
 SDW_INLINE void tile(const int rows, const int vectors, const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add)
 {
     __m256 sum[TILE_ROWS][2];
+    ptrdiff_t stride = runs->stride;
     SDW_UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm256_setzero_ps();
     for (int i = 0; i < runs->count; i++) {
         const float *from = a + runs->offset[i], *end = from + runs->length[i];
-        for (; from < end; from++, b += vectors * LANES) {
+        const float *row4 = from + 4 * stride;
+        for (; from < end; from++, row4++, b += vectors * LANES) {
             __m256 b0 = _mm256_loadu_ps(b), b1 = vectors > 1 ? _mm256_loadu_ps(b + LANES) : b0;
             SDW_UNROLL
             for (int r = 0; r < rows; r++) {
-                __m256 v = _mm256_broadcast_ss(from + r * SDW_CPU_SEGMENT);
+                __m256 v = _mm256_broadcast_ss((r >= 4 ? row4 : from) + r % 4 * stride);
                 sum[r][0] = _mm256_fmadd_ps(v, b0, sum[r][0]);
                 if (vectors > 1) sum[r][1] = _mm256_fmadd_ps(v, b1, sum[r][1]);
             }

@@ -8,19 +8,22 @@
 
 enum { TILE_ROWS = 14, LANES = 16, COLUMNS = 2 * LANES };
 
-/* rows and vectors are constants at every call: the loops over them unroll and the sums stay in registers. */
+/* rows and vectors are constants at every call: the loops over them unroll and the sums stay in registers. Every fourth row has
+ * a pointer of its own, those between are one to three strides away: few enough registers that none is kept in memory. */
 SDW_INLINE void tile(const int rows, const int vectors, const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add)
 {
     __m512 sum[TILE_ROWS][2];
+    ptrdiff_t stride = runs->stride;
     SDW_UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
     for (int i = 0; i < runs->count; i++) {
         const float *from = a + runs->offset[i], *end = from + runs->length[i];
-        for (; from < end; from++, b += vectors * LANES) {
+        const float *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
+        for (; from < end; from++, row4++, row8++, row12++, b += vectors * LANES) {
             __m512 b0 = _mm512_loadu_ps(b), b1 = vectors > 1 ? _mm512_loadu_ps(b + LANES) : b0;
             SDW_UNROLL
             for (int r = 0; r < rows; r++) {
-                __m512 v = _mm512_set1_ps(from[r * SDW_CPU_SEGMENT]);
+                __m512 v = _mm512_set1_ps((r >= 12 ? row12 : r >= 8 ? row8 : r >= 4 ? row4 : from)[r % 4 * stride]);
                 sum[r][0] = _mm512_fmadd_ps(v, b0, sum[r][0]);
                 if (vectors > 1) sum[r][1] = _mm512_fmadd_ps(v, b1, sum[r][1]);
             }

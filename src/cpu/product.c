@@ -167,6 +167,7 @@ static void pack_patch(work *k, int segment0, int segment1)
 static int list_runs(const work *k, int segment0, int segment1, sdw_cpu_runs *runs)
 {
     int side = k->p->shape.side, steps = 0;
+    runs->stride = SDW_CPU_SEGMENT;
     runs->count = 0;
     for (int segment = segment0; segment < segment1; segment++)
         for (int ky = 0; ky < side; ky++)

@@ -146,7 +146,7 @@ static void multiply_block(work *k, int panel, int width, int block)
     int segments = sdw_cpu_segments(&k->p->shape), segment0 = block * k->p->segments_per_block, segment1 = segment0 + k->p->segments_per_block;
     int steps = 0, groups = sdw_cpu_ceil_div(k->tiles, k->k->mr);
     sdw_cpu_tile_fn *const *kernel = width == k->k->nr ? k->k->tile : k->k->tile_half;
-    sdw_cpu_runs runs = { .count = 0 };
+    sdw_cpu_runs runs = { .stride = SDW_CPU_SEGMENT };
     if (segment1 > segments) segment1 = segments;
     for (int segment = segment0; segment < segment1; segment++) {
         runs.offset[runs.count] = (int32_t)((segment - segment0) * k->v_segment);

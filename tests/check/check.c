@@ -61,7 +61,7 @@ static const char *check_tile(sdw_cpu_tile_fn *fn, const char *name, int rows, i
     int steps = 0, reach = 0;
     for (int i = 0; i < runs->count; i++) {
         steps += runs->length[i];
-        int end = runs->offset[i] + (rows - 1) * SDW_CPU_SEGMENT + runs->length[i];
+        int end = runs->offset[i] + (rows - 1) * (int)runs->stride + runs->length[i];
         if (end > reach) reach = end;
     }
     const float *a = fill(in_a, (size_t)reach, 1), *b = fill(in_b, (size_t)(steps * width), 2);
@@ -73,7 +73,7 @@ static const char *check_tile(sdw_cpu_tile_fn *fn, const char *name, int rows, i
             const float *panel = b + j;
             for (int i = 0; i < runs->count; i++)
                 for (int s = 0; s < runs->length[i]; s++, panel += width) {
-                    double term = (double)a[runs->offset[i] + r * SDW_CPU_SEGMENT + s] * *panel;
+                    double term = (double)a[runs->offset[i] + r * runs->stride + s] * *panel;
                     sum += term;
                     size += fabs(term);
                 }
@@ -87,10 +87,11 @@ static const char *check_tile(sdw_cpu_tile_fn *fn, const char *name, int rows, i
 static const char *check_tiles(const sdw_cpu_kernels *k)
 {
     static const sdw_cpu_runs lists[] = {
-        { 1, { 0 }, { 1 } },
-        { 2, { 0, 32 }, { 32, 7 } },
-        { 9, { 0, 32, 64, 640, 672, 704, 1280, 1312, 1344 }, { 32, 32, 32, 32, 32, 32, 32, 32, 32 } },
-        { 0, { 0 }, { 0 } },
+        { 32, 1, { 0 }, { 1 } },
+        { 32, 2, { 0, 32 }, { 32, 7 } },
+        { 331, 1, { 0 }, { 320 } },
+        { 32, 9, { 0, 32, 64, 640, 672, 704, 1280, 1312, 1344 }, { 32, 32, 32, 32, 32, 32, 32, 32, 32 } },
+        { 32, 0, { 0 }, { 0 } },
     };
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
         for (int rows = 1; rows <= k->mr; rows++)

@@ -25,6 +25,13 @@ static void tile_forgets_to_add(const float *a, const float *b, float *c, const 
     right.tile_half[1](a, b, c, runs, false);
 }
 
+static void tile_ignores_the_stride(const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add)
+{
+    sdw_cpu_runs dense = *runs;
+    dense.stride = SDW_CPU_SEGMENT;
+    right.tile[4](a, b, c, &dense, add);
+}
+
 static void tile_swaps_rows(const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add)
 {
     float row[SDW_CPU_COLUMNS_MAX];
@@ -192,6 +199,7 @@ static void add_is_one_short(float *dst, const float *a, const float *b, size_t 
     X(tile_misses_last_step, tile[3])                    \
     X(tile_forgets_to_add, tile_half[1])                 \
     X(tile_swaps_rows, tile[2])                          \
+    X(tile_ignores_the_stride, tile[4])                  \
     X(outer_ignores_alpha, outer[1])                     \
     X(softmax_sums_half_the_keys, softmax)               \
     X(winograd_input_turns_the_tile, winograd_input)     \

@@ -1,5 +1,6 @@
 /* conv2d.c - convolutions. Algorithms are tried in the order of the list, best first; each may decline by shape, the last
  * never does. */
+#include "cpu/matmul.h"
 #include "cpu/ops.h"
 #include "cpu/product.h"
 #include "cpu/winograd.h"
@@ -7,6 +8,7 @@
 typedef struct choice {
     const struct algorithm *algorithm;
     union {
+        sdw_cpu_matmul matmul;
         sdw_cpu_product product;
         sdw_cpu_winograd winograd;
     } plan;
@@ -19,6 +21,11 @@ typedef struct algorithm {
     bool (*plan)(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch);
     void (*run)(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o);
 } algorithm;
+
+static void run_matmul(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o)
+{
+    sdw_cpu_matmul_run(c->k, c->pool, &p->plan.matmul, o, c->workspace, c->cancel);
+}
 
 static void run_product(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o)
 {
@@ -42,14 +49,28 @@ static sdw_cpu_shape shape_of(const sdw_op *op)
 }
 
 /* 1x1 without border, stride or widening: the picture is one long row of pixels. */
-static bool plan_row(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
+static bool is_row(const sdw_op *op)
 {
     const sdw_conv2d_args *a = &op->args.conv2d;
+    return a->weight->k == 1 && a->stride == 1 && !a->up_h && op->out->h == op->in->h && op->out->w == op->in->w;
+}
+
+static bool plan_matmul(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
+{
+    const sdw_conv2d_args *a = &op->args.conv2d;
+    if (!is_row(op) || a->pre.coeffs || a->lane_add) return false;
+    sdw_cpu_matmul_plan(k, (int)sdw_tensor_rows(op->in), a->weight, threads, &c->plan.matmul);
+    *ret_scratch = c->plan.matmul.scratch_bytes;
+    return true;
+}
+
+static bool plan_row(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
+{
     int pixels = op->in->h * op->in->w;
-    if (a->weight->k != 1 || a->stride != 1 || a->up_h || op->out->h != op->in->h || op->out->w != op->in->w) return false;
+    if (!is_row(op)) return false;
     sdw_cpu_shape s = { .lanes = op->out->n, .h = 1, .w = pixels, .src_h = 1, .src_w = pixels, .in_h = 1, .in_w = pixels,
                         .channels = op->in->c, .side = 1, .stride = 1 };
-    sdw_cpu_product_plan(k, &s, a->weight, threads, &c->plan.product);
+    sdw_cpu_product_plan(k, &s, op->args.conv2d.weight, threads, &c->plan.product);
     *ret_scratch = c->plan.product.scratch_bytes;
     return true;
 }
@@ -71,6 +92,7 @@ static bool plan_direct(const sdw_cpu_kernels *k, int threads, const sdw_op *op,
 }
 
 static const algorithm algorithms[] = {
+    { "matmul", plan_matmul, run_matmul },
     { "row", plan_row, run_product },
     { "winograd", plan_winograd, run_winograd },
     { "direct", plan_direct, run_product },

@@ -1,18 +1,34 @@
-/* linear.c - rows times a matrix, as a 1x1 convolution over one long row. Lanes only matter when the input's coefficients
- * differ between them. */
+/* linear.c - rows times a matrix. Where the input's values change on the way in, as a 1x1 convolution over one long row of
+ * each lane, which copies them; otherwise they are read as they lie. */
+#include "cpu/matmul.h"
 #include "cpu/ops.h"
 #include "cpu/product.h"
+
+typedef struct choice {
+    bool copied;
+    union {
+        sdw_cpu_product product;
+        sdw_cpu_matmul matmul;
+    } plan;
+} choice;
 
 static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw_arena *arena, sdw_error *err)
 {
     const sdw_tensor *x = op->in;
-    sdw_cpu_product *p = sdw_arena_alloc(arena, sizeof *p);
-    if (!p) return sdw_fail(err, SDW_NO_MEMORY, "%s: no memory for its plan", op->name);
-    int lanes = op->args.linear.pre.coeffs ? x->n : 1, rows = (int)(sdw_tensor_rows(x) / lanes);
-    sdw_cpu_shape s = { .lanes = lanes, .h = 1, .w = rows, .src_h = 1, .src_w = rows, .in_h = 1, .in_w = rows, .channels = x->c, .side = 1, .stride = 1 };
-    sdw_cpu_product_plan(k, &s, op->args.linear.weight, threads, p);
-    op->choice = p;
-    op->workspace = p->scratch_bytes * (size_t)threads;
+    const sdw_weight *w = op->args.linear.weight;
+    choice *c = sdw_arena_alloc(arena, sizeof *c);
+    if (!c) return sdw_fail(err, SDW_NO_MEMORY, "%s: no memory for its plan", op->name);
+    op->choice = c;
+    c->copied = op->args.linear.pre.coeffs != NULL;
+    if (c->copied) {
+        int rows = x->h * x->w;
+        sdw_cpu_shape s = { .lanes = x->n, .h = 1, .w = rows, .src_h = 1, .src_w = rows, .in_h = 1, .in_w = rows, .channels = x->c, .side = 1, .stride = 1 };
+        sdw_cpu_product_plan(k, &s, w, threads, &c->plan.product);
+        op->workspace = c->plan.product.scratch_bytes * (size_t)threads;
+    } else {
+        sdw_cpu_matmul_plan(k, (int)sdw_tensor_rows(x), w, threads, &c->plan.matmul);
+        op->workspace = c->plan.matmul.scratch_bytes * (size_t)threads;
+    }
     return SDW_OK;
 }
 
@@ -32,7 +48,9 @@ static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
         o.residual = a->residual->data;
         o.residual_stride = a->residual->row_stride;
     }
-    sdw_cpu_product_run(c->k, c->pool, c->op->choice, &o, c->workspace, c->cancel);
+    const choice *p = c->op->choice;
+    if (p->copied) sdw_cpu_product_run(c->k, c->pool, &p->plan.product, &o, c->workspace, c->cancel);
+    else sdw_cpu_matmul_run(c->k, c->pool, &p->plan.matmul, &o, c->workspace, c->cancel);
     return SDW_OK;
 }
 

@@ -1,0 +1,122 @@
+/* onednn.h - the same product by oneDNN, side by side: convolutions (direct and Winograd) and matrix products, each in the
+ * memory format that the library likes best, no conversion counted. Needs -DWITH_ONEDNN=ON; otherwise nothing is there. */
+#ifndef SDW_BENCH_ONEDNN_H
+#define SDW_BENCH_ONEDNN_H
+
+#include <stdbool.h>
+
+#include "bed.h"
+
+#if defined(SDW_WITH_ONEDNN)
+
+#include <oneapi/dnnl/dnnl.h>
+
+typedef struct onednn_bed {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_primitive_t primitive; /* NULL: the library declines */
+    dnnl_memory_t memory[4];    /* source, weights, bias, destination */
+    void *data[4];
+} onednn_bed;
+
+static inline void onednn_need(dnnl_status_t s, const char *what)
+{
+    if (s == dnnl_success) return;
+    fprintf(stderr, "bench: oneDNN: %s: status %d\n", what, (int)s);
+    exit(1);
+}
+
+static inline dnnl_memory_desc_t onednn_desc(int rank, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    const dnnl_dims_t dims = { a, b, c, d };
+    dnnl_memory_desc_t m;
+    onednn_need(dnnl_memory_desc_init_by_tag(&m, rank, dims, dnnl_f32, rank == 1 ? dnnl_a : dnnl_format_tag_any), "memory");
+    return m;
+}
+
+static inline dnnl_primitive_desc_t onednn_conv(const onednn_bed *b, const bench_case *c, bool winograd)
+{
+    const dnnl_dims_t one = { 1, 1 };
+    dnnl_memory_desc_t src = onednn_desc(4, c->rows, c->in, c->h, c->w), weights = onednn_desc(4, c->out, c->in, 3, 3);
+    dnnl_memory_desc_t bias = onednn_desc(1, c->out, 0, 0, 0), dst = onednn_desc(4, c->rows, c->out, c->h, c->w);
+    dnnl_convolution_desc_t d;
+    dnnl_primitive_desc_t pd = NULL;
+    onednn_need(dnnl_convolution_forward_desc_init(&d, dnnl_forward_inference, winograd ? dnnl_convolution_winograd : dnnl_convolution_direct, &src,
+                                                   &weights, &bias, &dst, one, one, one), "convolution");
+    return dnnl_primitive_desc_create(&pd, &d, NULL, b->engine, NULL) == dnnl_success ? pd : NULL;
+}
+
+static inline dnnl_primitive_desc_t onednn_product(const onednn_bed *b, const bench_case *c)
+{
+    dnnl_memory_desc_t src = onednn_desc(2, c->rows, c->in, 0, 0), weights = onednn_desc(2, c->out, c->in, 0, 0);
+    dnnl_memory_desc_t bias = onednn_desc(1, c->out, 0, 0, 0), dst = onednn_desc(2, c->rows, c->out, 0, 0);
+    dnnl_inner_product_desc_t d;
+    dnnl_primitive_desc_t pd = NULL;
+    onednn_need(dnnl_inner_product_forward_desc_init(&d, dnnl_forward_inference, &src, &weights, &bias, &dst), "product");
+    return dnnl_primitive_desc_create(&pd, &d, NULL, b->engine, NULL) == dnnl_success ? pd : NULL;
+}
+
+/* false: not a kind, or not a way, that the library has. */
+static inline bool onednn_open(onednn_bed *b, const bench_case *c, bool winograd)
+{
+    static const dnnl_query_t parts[] = { dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_weights_md, dnnl_query_dst_md };
+    *b = (onednn_bed){ 0 };
+    if (c->up || c->norm || (c->kind != BENCH_CONV && c->kind != BENCH_LINEAR) || (winograd && c->kind != BENCH_CONV)) return false;
+    onednn_need(dnnl_engine_create(&b->engine, dnnl_cpu, 0), "engine");
+    onednn_need(dnnl_stream_create(&b->stream, b->engine, dnnl_stream_default_flags), "stream");
+    dnnl_primitive_desc_t pd = c->kind == BENCH_CONV ? onednn_conv(b, c, winograd) : onednn_product(b, c);
+    if (!pd) return false;
+    uint32_t seed = 3;
+    for (int i = 0; i < 4; i++) {
+        const dnnl_memory_desc_t *m = dnnl_primitive_desc_query_md(pd, parts[i], i == 2);
+        size_t bytes = dnnl_memory_desc_get_size(m);
+        b->data[i] = sdw_aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+        for (size_t j = 0; j < bytes / 4; j++) ((float *)b->data[i])[j] = bench_random(&seed);
+        onednn_need(dnnl_memory_create(&b->memory[i], m, b->engine, b->data[i]), "memory");
+    }
+    onednn_need(dnnl_primitive_create(&b->primitive, pd), "primitive");
+    dnnl_primitive_desc_destroy(pd);
+    return true;
+}
+
+static inline void onednn_run(onednn_bed *b)
+{
+    const dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, b->memory[0] }, { DNNL_ARG_WEIGHTS, b->memory[1] }, { DNNL_ARG_BIAS, b->memory[2] },
+                                     { DNNL_ARG_DST, b->memory[3] } };
+    onednn_need(dnnl_primitive_execute(b->primitive, b->stream, 4, args), "run");
+    onednn_need(dnnl_stream_wait(b->stream), "wait");
+}
+
+static inline void onednn_close(onednn_bed *b)
+{
+    if (b->primitive) dnnl_primitive_destroy(b->primitive);
+    for (int i = 0; i < 4; i++) {
+        if (b->memory[i]) dnnl_memory_destroy(b->memory[i]);
+        sdw_free(b->data[i]);
+    }
+    if (b->stream) dnnl_stream_destroy(b->stream);
+    if (b->engine) dnnl_engine_destroy(b->engine);
+}
+
+#else
+
+typedef struct onednn_bed { int none; } onednn_bed;
+
+static inline bool onednn_open(onednn_bed *b, const bench_case *c, bool winograd)
+{
+    (void)b, (void)c, (void)winograd;
+    return false;
+}
+
+static inline void onednn_run(onednn_bed *b)
+{
+    (void)b;
+}
+
+static inline void onednn_close(onednn_bed *b)
+{
+    (void)b;
+}
+
+#endif
+#endif
