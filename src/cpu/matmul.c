@@ -4,7 +4,7 @@
 #include "cpu/weights.h"
 
 enum {
-    B_FLOATS = 104 << 10, /* 416 KiB of widened weights, the larger part of a core's level-2 cache */
+    B_FLOATS = 160 << 10, /* 640 KiB of widened weights, the larger part of a core's level-2 cache */
     ROWS_AIM = 768,       /* enough to hide the widening */
     ROWS_LEAST = 128,
     LINE = 64,            /* bytes */
