@@ -48,8 +48,9 @@ static void stall(fake_connection *c)
 
 static void send_slowly(fake_connection *c, const unsigned char *data, size_t size)
 {
-    for (size_t at = 0; at < size && !c->hub->stopping; at += 1024) {
-        size_t n = size - at < 1024 ? size - at : 1024;
+    size_t piece = c->rule.trickle_bytes ? c->rule.trickle_bytes : 1024;
+    for (size_t at = 0; at < size && !c->hub->stopping; at += piece) {
+        size_t n = size - at < piece ? size - at : piece;
         pause_ms(c->rule.trickle_ms);
         if (!fake_write(c, data + at, n)) return;
         c->request.sent += n;

@@ -38,6 +38,7 @@ void fake_repo_set_private(fake_repo *r, bool is_private);
 void fake_repo_rename(fake_repo *r, const char *new_id); /* the old id redirects */
 /* SHA-256 in hex (large) or git's SHA-1 of a file. */
 const char *fake_repo_hash(const fake_repo *r, const char *path);
+const unsigned char *fake_repo_data(const fake_repo *r, const char *path, size_t *ret_size);
 /* Every folder ROOT/ORG/NAME becomes a repository; .safetensors and .model files are large. */
 void fake_hub_add_folder(fake_hub *h, const char *root);
 
@@ -63,7 +64,8 @@ typedef struct fake_rule {
     bool ignore_range;       /* 200 and everything */
     bool no_length;          /* chunked */
     bool no_commit;          /* without X-Repo-Commit */
-    unsigned trickle_ms;     /* a pause before each 1024 bytes */
+    unsigned trickle_ms;     /* a pause before each piece */
+    size_t trickle_bytes;    /* of a piece; 0 = 1024 */
     const char *location;    /* of redirects to the other host: the beginning is replaced by this */
     const char *extra;       /* header lines added */
 } fake_rule;

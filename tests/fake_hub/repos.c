@@ -190,6 +190,14 @@ const char *fake_repo_hash(const fake_repo *r, const char *path)
     return f->lfs ? f->sha256 : f->oid;
 }
 
+const unsigned char *fake_repo_data(const fake_repo *r, const char *path, size_t *ret_size)
+{
+    const fake_file *f = fake_find_file(r, path);
+    if (!f) fake_die(path);
+    *ret_size = f->size;
+    return f->data;
+}
+
 fake_repo *fake_find_repo(fake_hub *h, const char *id)
 {
     for (fake_repo *r = h->repos; r; r = r->next)
