@@ -237,6 +237,7 @@ sdw_status sdw_hub_fetch_file(sdw_hub_client *c, const sdw_hub_fetch *f, char re
     }
     if (s == SDW_OK && fsync(t.fd) != 0) s = sdw_fail(err, SDW_IO, "%s: cannot be written to the disk: %s", f->partial, strerror(errno));
     if (s == SDW_OK && ret_hash) memcpy(ret_hash, hash, sizeof hash);
+    if (s != SDW_OK && t.fd >= 0 && t.size == 0) unlink(f->partial); /* nothing in it to go on from */
     sdw_hub_follower_close(t.follower);
     if (t.fd >= 0) close(t.fd);
     return s;
