@@ -131,8 +131,11 @@ const sdw_model_info *sdw_worker_model_info_of(const sdw_worker_model_info *m);
 void sdw_worker_model_info_free(sdw_worker_model_info *m);
 
 /* Makes `id` with these options the model that jobs without a model of their own use; takes effect after the jobs now
- * running, loads on the engine thread. Others stay loaded within the memory budget, least recently used out first. */
+ * running, loads on the engine thread; jobs accepted before keep their model. Others stay loaded within the memory
+ * budget, least recently used out first. */
 sdw_status sdw_worker_load(sdw_worker *w, const char *id, const sdw_engine_options *o, sdw_error *err);
+/* Makes a model known without loading it: jobs that name it load it. Known already with other options: as load. */
+sdw_status sdw_worker_add_model(sdw_worker *w, const char *id, const sdw_engine_options *o, sdw_error *err);
 /* Frees a model's weights after the jobs now running; jobs that want it load it again. NOT_FOUND. */
 sdw_status sdw_worker_unload(sdw_worker *w, const char *id, sdw_error *err);
 /* "loaded", "loading", "unloaded" (known, not in memory) or NULL (never heard of). */

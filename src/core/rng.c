@@ -11,8 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/random.h"
 #include "core/rng_math.h"
+#include "core/uuid.h"
 
 #define BLOCK 16
 #define TWO_PI 6.28318530717958647692

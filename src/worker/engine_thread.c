@@ -10,7 +10,7 @@
 #include "core/mem.h"
 #include "worker/engine_thread.h"
 
-typedef enum action_kind { ACT_EXIT, ACT_CLOSE_MODEL, ACT_END, ACT_UNLOAD, ACT_LOAD, ACT_START, ACT_TURN } action_kind;
+typedef enum action_kind { ACT_EXIT, ACT_CLOSE_MODEL, ACT_END, ACT_UNLOAD, ACT_LOAD, ACT_NO_MODEL, ACT_START, ACT_TURN } action_kind;
 
 typedef struct action {
     action_kind kind;
@@ -86,6 +86,18 @@ static bool find_action(sdw_worker *w, action *a)
         return true;
     }
     sdw_ticket *first = w->load_wanted || w->stopping ? NULL : w->queue;
+    if (first && !first->entry) { /* from the journal: its model is known by now, or never */
+        first->entry = sdw_worker_find_model(w, first->model_id);
+        if (first->entry) first->entry->holders++;
+        else if (!w->current) first = NULL;
+    }
+    if (first && !first->entry) {
+        *a = (action){ .kind = ACT_NO_MODEL, .ticket = first };
+        sdw_worker_dequeue(w, first);
+        sdw_worker_hold(first);
+        w->finishing++;
+        return true;
+    }
     if (first && may_start(w, first)) {
         *a = (action){ .kind = first->entry->loaded ? ACT_START : ACT_LOAD, .ticket = first };
         sdw_worker_hold(first);
@@ -128,7 +140,7 @@ void sdw_unit_end(sdw_worker *w)
 
 /* ---- leaving the engine ---- */
 
-void sdw_engine_leave(sdw_worker *w, sdw_ticket *t, bool to_desk)
+void sdw_engine_leave(sdw_worker *w, sdw_ticket *t)
 {
     w->x->job_free(t->run);
     t->run = NULL;
@@ -141,15 +153,17 @@ void sdw_engine_leave(sdw_worker *w, sdw_ticket *t, bool to_desk)
     w->active_pictures -= t->slots;
     t->active = false;
     t->entry->running--;
-    if (to_desk) w->finishing++;
+    w->finishing++;
     pthread_mutex_unlock(&w->mutex);
 }
 
 void sdw_engine_release(sdw_worker *w, sdw_ticket *t)
 {
     pthread_mutex_lock(&w->mutex);
+    w->finishing--;
     sdw_worker_drop(w, t);
     pthread_mutex_unlock(&w->mutex);
+    sdw_worker_wake(w, NULL);
 }
 
 sdw_wish sdw_ticket_wish(sdw_worker *w, const sdw_ticket *t)
@@ -162,7 +176,7 @@ sdw_wish sdw_ticket_wish(sdw_worker *w, const sdw_ticket *t)
 
 void sdw_engine_fail(sdw_worker *w, sdw_ticket *t, const char *code, const char *message)
 {
-    sdw_engine_leave(w, t, false);
+    sdw_engine_leave(w, t);
     sdw_worker_fail(w, t, code, message);
     sdw_engine_release(w, t);
 }
@@ -176,13 +190,21 @@ static void end_job(sdw_worker *w, sdw_ticket *t)
         sdw_engine_fail(w, t, "TIMEOUT", text);
         return;
     }
-    sdw_engine_leave(w, t, false);
+    sdw_engine_leave(w, t);
     pthread_mutex_lock(&w->mutex);
     if (wish == SDW_WISH_KEEP) sdw_worker_keep(w, t);
     else sdw_worker_end(w, t, SDW_JOB_WAS_CANCELLED, NULL, NULL, NULL);
     pthread_mutex_unlock(&w->mutex);
     sdw_worker_wake(w, &t->id);
     sdw_worker_wake(w, NULL);
+    sdw_engine_release(w, t);
+}
+
+static void no_model(sdw_worker *w, sdw_ticket *t)
+{
+    char text[SDW_ERROR_TEXT_MAX];
+    snprintf(text, sizeof text, "the job wants model %.300s, which this worker does not have", t->model_id);
+    sdw_worker_fail(w, t, "MODEL_CHANGED", text);
     sdw_engine_release(w, t);
 }
 
@@ -195,6 +217,7 @@ static void act(sdw_worker *w, const action *a)
     case ACT_END: end_job(w, a->ticket); break;
     case ACT_UNLOAD: sdw_engine_unload_model(w, a->entry); break;
     case ACT_LOAD: sdw_engine_load_model(w, a->entry, a->ticket); break;
+    case ACT_NO_MODEL: no_model(w, a->ticket); break;
     case ACT_START: sdw_engine_start(w, a->ticket); break;
     case ACT_TURN: sdw_engine_turn(w, a->ticket); break;
     case ACT_EXIT: break;

@@ -10,8 +10,8 @@
 void sdw_unit_begin(sdw_worker *w, sdw_model_entry *m, sdw_ticket *alone);
 void sdw_unit_end(sdw_worker *w);
 sdw_wish sdw_ticket_wish(sdw_worker *w, const sdw_ticket *t);
-/* Takes the job out of the active ones; the engine's hold goes to the caller. */
-void sdw_engine_leave(sdw_worker *w, sdw_ticket *t, bool to_desk);
+/* Takes the job out of the active ones: it counts as finishing, and the engine's hold goes to the caller, until release. */
+void sdw_engine_leave(sdw_worker *w, sdw_ticket *t);
 void sdw_engine_release(sdw_worker *w, sdw_ticket *t);
 /* Leaves, ends it with FAILED, releases. */
 void sdw_engine_fail(sdw_worker *w, sdw_ticket *t, const char *code, const char *message);

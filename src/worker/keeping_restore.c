@@ -103,18 +103,13 @@ static sdw_status restore_ended(restore *x, const sdw_job_record *r, sdw_error *
 
 /* ---- unfinished jobs ---- */
 
-/* "" = it can run; else the code of its failure, and why. */
-static const char *verdict(const sdw_worker *w, const sdw_job_record *r, sdw_model_entry **ret_entry, char *why, size_t size)
+/* "" = it can run; else the code of its failure, and why. Whether its model exists is seen when it is its turn: by then
+ * the owner has named all that there are. */
+static const char *verdict(const sdw_job_record *r, char *why, size_t size)
 {
-    sdw_model_entry *m = r->model ? sdw_worker_find_model((sdw_worker *)(uintptr_t)w, r->model) : NULL;
-    *ret_entry = m;
     if (r->attempts >= SDW_JOURNAL_ATTEMPTS_MAX) {
         snprintf(why, size, "the worker died %d times while it ran this job", r->attempts);
         return "CRASHED";
-    }
-    if (!m) {
-        snprintf(why, size, "the job wants model %.200s, which this worker does not have", r->model ? r->model : "(none)");
-        return "MODEL_CHANGED";
     }
     return "";
 }
@@ -134,11 +129,9 @@ static sdw_status get_picture(restore *x, const char *name, sdw_picture *pixels,
     return s;
 }
 
-static sdw_status queue_again(restore *x, sdw_ticket *t, sdw_model_entry *m)
+static sdw_status queue_again(restore *x, sdw_ticket *t)
 {
     sdw_worker *w = x->w;
-    t->entry = m;
-    m->holders++;
     t->params_json = sdw_ticket_params_json(t, &t->params);
     insert(w, t);
     sdw_worker_enqueue(w, t);
@@ -150,11 +143,10 @@ static sdw_status restore_unfinished(restore *x, const sdw_job_record *r, sdw_er
 {
     sdw_picture init = { 0 }, mask = { 0 };
     sdw_params params = r->params;
-    sdw_model_entry *m;
     sdw_ticket *t = NULL;
     sdw_error gone = { 0 };
     char why[SDW_ERROR_TEXT_MAX];
-    const char *code = verdict(x->w, r, &m, why, sizeof why);
+    const char *code = verdict(r, why, sizeof why);
     if (!*code) {
         sdw_status got = get_picture(x, r->init_image, &init, &params.init_image, &gone);
         if (got == SDW_OK) got = get_picture(x, r->mask, &mask, &params.mask, &gone);
@@ -167,7 +159,7 @@ static sdw_status restore_unfinished(restore *x, const sdw_job_record *r, sdw_er
         fail_restored(x->w, t, code, why);
         x->n.failed++;
     } else if (s == SDW_OK) {
-        s = queue_again(x, t, m);
+        s = queue_again(x, t);
     }
     sdw_free(init.pixels);
     sdw_free(mask.pixels);

@@ -112,8 +112,8 @@ static void fail_waiting(sdw_worker *w, sdw_model_entry *m, const char *message)
         while (t && t->entry != m) t = t->next;
         if (t) {
             sdw_worker_dequeue(w, t);
-            t->status = SDW_JOB_RUNNING; /* nobody else ends it */
             sdw_worker_hold(t);
+            w->finishing++;
         }
         pthread_mutex_unlock(&w->mutex);
         if (!t) return;

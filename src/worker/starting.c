@@ -93,7 +93,9 @@ void sdw_engine_start(sdw_worker *w, sdw_ticket *t)
 {
     sdw_error err = { 0 };
     if (!enter(w, t)) {
-        sdw_engine_release(w, t);
+        pthread_mutex_lock(&w->mutex);
+        sdw_worker_drop(w, t);
+        pthread_mutex_unlock(&w->mutex);
         return;
     }
     sdw_keeping_started(w, t);

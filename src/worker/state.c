@@ -125,7 +125,7 @@ static void want(sdw_worker *w, sdw_model_entry *m)
     pthread_cond_signal(&w->engine_cond);
 }
 
-sdw_status sdw_worker_load(sdw_worker *w, const char *id, const sdw_engine_options *o, sdw_error *err)
+static sdw_status know(sdw_worker *w, const char *id, const sdw_engine_options *o, bool load, sdw_error *err)
 {
     if (!o->model) return sdw_fail_field(err, SDW_INVALID, "model", "no model given, want a diffusers folder or a .safetensors file");
     if (strlen(id) >= SDW_MODEL_ID_MAX)
@@ -136,15 +136,26 @@ sdw_status sdw_worker_load(sdw_worker *w, const char *id, const sdw_engine_optio
     pthread_mutex_lock(&w->mutex);
     sdw_model_entry *known = sdw_worker_find_model(w, id);
     if (w->stopping) status = sdw_fail(err, SDW_CANCELLED, "the worker is shutting down");
-    else if (known && same_options(&known->options, &fresh->options)) want(w, known);
-    else if ((status = place(w, fresh, err)) == SDW_OK) {
-        want(w, fresh);
-        fresh = NULL;
+    else if (!known || !same_options(&known->options, &fresh->options)) {
+        status = place(w, fresh, err);
+        known = status == SDW_OK ? fresh : NULL;
+        if (known) fresh = NULL;
     }
+    if (status == SDW_OK && load) want(w, known);
     pthread_mutex_unlock(&w->mutex);
     sdw_model_entry_free(fresh, w->x);
     if (status == SDW_OK) sdw_worker_wake(w, NULL);
     return status;
+}
+
+sdw_status sdw_worker_load(sdw_worker *w, const char *id, const sdw_engine_options *o, sdw_error *err)
+{
+    return know(w, id, o, true, err);
+}
+
+sdw_status sdw_worker_add_model(sdw_worker *w, const char *id, const sdw_engine_options *o, sdw_error *err)
+{
+    return know(w, id, o, false, err);
 }
 
 sdw_status sdw_worker_unload(sdw_worker *w, const char *id, sdw_error *err)

@@ -29,7 +29,7 @@ struct sdw_ticket {
     char *tag, *echo, *model_id; /* owned */
     double created_at;           /* wall */
     uint64_t order;              /* of the POSTs */
-    sdw_model_entry *entry;      /* held; NULL for a job that had ended before the worker was opened */
+    sdw_model_entry *entry;      /* held; NULL for a job from the journal that has ended, or has not met its model yet */
     char model_hash[SDW_DIGEST_HEX_SIZE]; /* of the model that it was accepted for; "" = not known */
     char init_name[SDW_SHA256_HEX_SIZE], mask_name[SDW_SHA256_HEX_SIZE]; /* held in the store until the job has ended; "" = none */
 

@@ -45,9 +45,11 @@ static void finish(sdw_worker *w, sdw_ticket *t)
     task->height = t->resolved.height;
     task->preview_first = t->preview_last > 0;
     task->step = task->total = t->preview_last;
-    sdw_engine_leave(w, t, true);
-    sdw_desk_put(w, task); /* holds it from here */
-    sdw_engine_release(w, t);
+    sdw_engine_leave(w, t);
+    sdw_desk_put(w, task); /* which ends it, holding it from here */
+    pthread_mutex_lock(&w->mutex);
+    sdw_worker_drop(w, t);
+    pthread_mutex_unlock(&w->mutex);
 }
 
 static void after_unit(sdw_worker *w, sdw_ticket *t, sdw_status status, const sdw_error *err)

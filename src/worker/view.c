@@ -38,10 +38,11 @@ static void fill(const sdw_worker *w, const sdw_ticket *t, sdw_job_view *v)
 {
     *v = (sdw_job_view){ .id = t->id, .kind = t->kind, .status = t->status, .created_at = t->created_at, .started_at = t->started_at,
                          .finished_at = t->finished_at, .queue_position = position(w, t), .step = t->step, .total = t->total, .picture = t->picture,
-                         .pictures = t->pictures, .seed = t->params.seed, .error = t->error, .output_count = t->output_count };
+                         .pictures = t->pictures, .seed = t->params.seed, .error = t->error };
     memcpy(v->format, t->format, sizeof v->format);
     memcpy(v->face, t->face, sizeof v->face);
-    for (int i = 0; i < t->output_count; i++) v->outputs[i] = t->output[i].output;
+    for (int i = 0; i < t->output_count; i++)
+        if (!t->output[i].deleted) v->outputs[v->output_count++] = t->output[i].output;
     if (t->started > 0) v->elapsed_ms = 1e3 * ((t->finished > 0 ? t->finished : sdw_clock_monotonic_s()) - t->started);
 }
 
@@ -128,13 +129,30 @@ sdw_status sdw_worker_last_event(sdw_worker *w, const sdw_job_id *id, uint64_t *
 
 /* ---- pictures ---- */
 
+/* Callers count the pictures that are left. Mutex held: the place of number `index` among all; -1: there is none. */
+static int place_of(const sdw_ticket *t, int index)
+{
+    for (int i = 0; index >= 0 && i < t->output_count; i++)
+        if (!t->output[i].deleted && index-- == 0) return i;
+    return -1;
+}
+
+/* The other way round. */
+static int index_of(const sdw_ticket *t, int place)
+{
+    int index = 0;
+    for (int i = 0; t && i < place && i < t->output_count; i++) index += t->output[i].deleted ? 0 : 1;
+    return index;
+}
+
 sdw_status sdw_worker_picture(sdw_worker *w, const sdw_job_id *id, int index, sdw_blob **ret, sdw_error *err)
 {
     sdw_output_id output = { "" };
     sdw_output_place place;
     pthread_mutex_lock(&w->mutex);
     const sdw_ticket *t = sdw_worker_find(w, id->text);
-    if (t && t->status == SDW_JOB_COMPLETED && index >= 0 && index < t->output_count) output = t->output[index].output.id;
+    int at = t && t->status == SDW_JOB_COMPLETED ? place_of(t, index) : -1;
+    if (at >= 0) output = t->output[at].output.id;
     pthread_mutex_unlock(&w->mutex);
     if (!output.text[0]) return sdw_fail(err, SDW_NOT_FOUND, "Job %s has no picture %d here", id->text, index + 1);
     return sdw_store_output_get(w->store, &output, &place, ret, err);
@@ -146,7 +164,10 @@ sdw_status sdw_worker_output(sdw_worker *w, const sdw_output_id *id, sdw_blob **
     sdw_status status = sdw_store_output_get(w->store, id, &place, ret, err);
     if (status != SDW_OK) return status;
     if (ret_job) *ret_job = place.job;
-    if (ret_index) *ret_index = place.index;
+    if (!ret_index) return SDW_OK;
+    pthread_mutex_lock(&w->mutex);
+    *ret_index = index_of(sdw_worker_find(w, place.job.text), place.index);
+    pthread_mutex_unlock(&w->mutex);
     return SDW_OK;
 }
 
