@@ -21,6 +21,7 @@
 #include "core/mem.h"
 #include "server/loading.h"
 #include "server/readers.h"
+#include "server/systemd.h"
 
 #define LOOK_MS 100            /* between two looks at signals and state */
 #define STOP_S 1.8             /* from the signal to the end of the process, at the latest */
@@ -38,6 +39,7 @@ typedef struct service {
     sdw_readers *readers;
     sdw_loading *loading;
     sdw_serve_calls *calls;
+    sdw_systemd systemd;
     sigset_t signals;
     bool loaded;               /* the first model was loaded once */
     _Atomic int64_t shutdown_ns; /* when POST /v1/shutdown takes effect; 0 = never */
@@ -135,8 +137,9 @@ static sdw_status run(service *s, sdw_error *err)
         sdw_worker_state state;
         if (next_signal(s)) return SDW_OK;
         sdw_readers_tick(s->readers, s->worker, sdw_clock_monotonic_s());
-        if (s->loaded) continue;
         sdw_worker_state_of(s->worker, &state);
+        sdw_systemd_look(&s->systemd, &state, sdw_clock_monotonic_s());
+        if (s->loaded) continue;
         if (state.phase == SDW_WORKER_LOAD_FAILED) {
             *err = state.load_error;
             err->field[0] = '\0';
@@ -180,6 +183,9 @@ static void drain(service *s)
     double until = sdw_clock_monotonic_s() + s->config.drain_s;
     sdw_worker_stop(s->worker, SDW_STOP_DRAIN);
     while (!sdw_worker_stopped(s->worker) && sdw_clock_monotonic_s() < until) {
+        sdw_worker_state state;
+        sdw_worker_state_of(s->worker, &state);
+        sdw_systemd_look(&s->systemd, &state, sdw_clock_monotonic_s());
         atomic_store(&s->shutdown_ns, 0);
         if (next_signal(s)) return;
     }
@@ -188,6 +194,7 @@ static void drain(service *s)
 static void stop_service(service *s)
 {
     sdw_log(SDW_LOG_INFO, s->config.drain_s > 0 ? "stopping, running jobs may go on for a while" : "stopping", NULL);
+    sdw_systemd_stopping(&s->systemd, s->config.drain_s);
     sdw_server_drain(s->server);
     if (s->config.drain_s > 0) drain(s);
     arm_end(STOP_S);
@@ -215,6 +222,7 @@ static void give_up(service *s)
 static void finish(service *s)
 {
     sdw_serve_config_finish(&s->config);
+    sdw_systemd_close(&s->systemd);
     sdw_waker_free(s->waker);
     sdw_readers_free(s->readers);
     sdw_loading_free(s->loading);
@@ -240,6 +248,8 @@ int sdw_serve_main(sdw_cli_options *o, const sdw_executor *executor)
     s.config.server.started_at = sdw_clock_monotonic_s();
     sdw_status status = sdw_serve_configure(o, &s.config, &err);
     if (status == SDW_OK) status = sdw_log_open(&s.config.log, &err);
+    if (status == SDW_OK) status = sdw_systemd_open(&s.systemd, &err);
+    s.config.server.listen_fd = s.systemd.listen_fd;
     if (status != SDW_OK) {
         finish(&s);
         return sdw_cli_fail(&err);
