@@ -33,7 +33,9 @@ static bool append_last(reader *r, const sdw_event *e)
     sdw_sse_job job = { .id = r->id.text, .model = v.model, .format = v.format, .error_message = v.error.message,
                         .elapsed_ms = v.elapsed_ms, .picture = pictures, .seeds = seeds };
     for (int i = 0; e->kind == SDW_EVENT_COMPLETE && i < v.output_count; i++) {
-        if (sdw_worker_picture(w, &r->id, i, &pictures[i], NULL) != SDW_OK) break;
+        sdw_job_id owner;
+        int index;
+        if (sdw_worker_output(w, &v.outputs[i].id, &pictures[i], &owner, &index, NULL) != SDW_OK) break;
         seeds[i] = v.outputs[i].seed;
         job.pictures = i + 1;
     }

@@ -332,7 +332,7 @@ static sdw_status trouble(const sdw_exec_job *j, int evaluation, sdw_error *err)
 
 static sdw_status fake_step(sdw_exec_model *m, sdw_exec_turn *turns, int n, sdw_error *err)
 {
-    long ms = 0;
+    long ms = 0, deaf = 0;
     sdw_status status = SDW_OK;
     pthread_mutex_lock(&mutex);
     counts.evaluations++;
@@ -343,9 +343,11 @@ static sdw_status fake_step(sdw_exec_model *m, sdw_exec_turn *turns, int n, sdw_
         int evaluation = j->done[turns[i].picture] + 1;
         long own = number(j->params.prompt, "step-ms");
         if (own > ms) ms = own;
+        if (number(j->params.prompt, "deaf-at") == evaluation) deaf = number(j->params.prompt, "deaf-ms");
         if (number(j->params.prompt, "hold-at") == evaluation) status = hold(m, false, err);
         if (number(j->params.prompt, "stall-at") == evaluation) status = hold(m, true, err);
     }
+    if (deaf > 0) nanosleep(&(struct timespec){ .tv_sec = deaf / 1000, .tv_nsec = deaf % 1000 * 1000000L }, NULL);
     if (status == SDW_OK) status = spend(m, ms, err);
     for (int i = 0; i < n && status == SDW_OK; i++) {
         sdw_exec_job *j = turns[i].job;

@@ -5,6 +5,7 @@
  *   step-ms=N text-ms=N decode-ms=N   how long a model evaluation, the prompt encoding, a slice of the decoding takes
  *   slices=N                          slices of the decoding (1)
  *   hold-at=N                         evaluation N of the job waits until fake_release, or until it is cancelled
+ *   deaf-at=N deaf-ms=M               evaluation N takes M milliseconds in which it hears of no cancel
  *   stall-at=N                        the same, but fake_release does not help
  *   nan-at=N oom-at=N fail-at=N       evaluation N fails with NUMERIC, NO_MEMORY, INTERNAL
  *   rows-max=N                        evaluations of more rows do not fit

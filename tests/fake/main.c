@@ -9,23 +9,29 @@
 
 static void *release_on_signal(void *ctx)
 {
-    const sigset_t *set = ctx;
+    sigset_t set;
     int number;
-    while (sigwait(set, &number) == 0) fake_release();
+    (void)ctx;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    while (sigwait(&set, &number) == 0) fake_release();
     return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    static sigset_t set;
+    sigset_t set;
     pthread_t thread;
     sdw_error err = { 0 };
     sdw_cli_options o = { .command = "serve" };
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any other thread, so that only that one gets it */
-    if (pthread_create(&thread, NULL, release_on_signal, &set) != 0) return 1;
+    sigaddset(&set, SIGTERM); /* the main thread waits for these, as in the real program */
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread, so that all inherit it */
+    if (pthread_create(&thread, NULL, release_on_signal, NULL) != 0) return 1;
     pthread_detach(thread);
     sdw_serve_options(&o);
     if (sdw_cli_parse(&o, argc, argv, &err) != SDW_OK) return sdw_cli_fail(&err);
