@@ -68,9 +68,10 @@ bool sdw_worker_model(sdw_worker *w, sdw_worker_model_info **ret)
         m->entry->holders++;
     }
     pthread_mutex_unlock(&w->mutex);
-    if (m->entry) *ret = m;
+    bool described = m->entry != NULL;
+    if (described) *ret = m;
     else sdw_free(m);
-    return m->entry != NULL;
+    return described;
 }
 
 const sdw_model_info *sdw_worker_model_info_of(const sdw_worker_model_info *m)

@@ -149,9 +149,28 @@ static void a_job_past_its_time_ends_even_inside_a_stalled_step(void **state)
     bed_close(&b);
 }
 
+static void a_model_is_described_once_it_is_open_and_not_before(void **state)
+{
+    (void)state;
+    bed b;
+    sdw_worker_model_info *m = NULL;
+    sdw_worker *none;
+    assert_int_equal(sdw_worker_open(&(sdw_worker_options){ .executor = &fake_executor }, &none, NULL), SDW_OK);
+    for (int i = 0; i < 3; i++) assert_false(sdw_worker_model(none, &m));
+    assert_null(m);
+    sdw_worker_close(none);
+    bed_open(&b, NULL);
+    bed_wait_phase(&b, SDW_WORKER_IDLE);
+    assert_true(sdw_worker_model(b.w, &m));
+    assert_non_null(sdw_worker_model_info_of(m)->family);
+    sdw_worker_model_info_free(m);
+    bed_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_model_is_described_once_it_is_open_and_not_before),
         cmocka_unit_test(a_job_tells_every_step_and_ends_with_its_picture),
         cmocka_unit_test(previews_come_at_every_nth_step_and_the_last),
         cmocka_unit_test(a_queued_job_is_cancelled_at_once_and_never_starts),
