@@ -89,6 +89,13 @@ static sdw_status add_file(sdw_hub_listing *l, yyjson_val *path, yyjson_val *siz
     return sdw_hub_listing_add(l, text, yyjson_get_len(path), yyjson_get_uint(size), sha256 ? sha256 : git, git, err);
 }
 
+/* Of the entry that was added last. What is no hash is left out: the Python library would refuse the whole listing. */
+static void keep_xet_hash(sdw_hub_listing *l, yyjson_val *hash)
+{
+    const char *text = yyjson_get_str(hash);
+    if (text && strlen(text) == 64 && sdw_hub_is_hash(text)) memcpy(l->entries[l->count - 1].xet_hash, text, 65);
+}
+
 static sdw_status add_object(sdw_hub_listing *l, yyjson_val *path, yyjson_val *object, const dialect *d, const char *what,
                              sdw_error *err)
 {
@@ -98,7 +105,9 @@ static sdw_status add_object(sdw_hub_listing *l, yyjson_val *path, yyjson_val *o
         if (!size) size = yyjson_obj_get(lfs, d->lfs_size);
         if (!hash) return sdw_fail(err, SDW_FORMAT, "%s: \"lfs\" of a file without \"%s\"", what, d->lfs_hash);
     }
-    return add_file(l, path, size, yyjson_obj_get(object, d->oid), hash, what, err);
+    sdw_status s = add_file(l, path, size, yyjson_obj_get(object, d->oid), hash, what, err);
+    if (s == SDW_OK) keep_xet_hash(l, yyjson_obj_get(object, "xetHash"));
+    return s;
 }
 
 sdw_status sdw_hub_listing_add_tree(sdw_hub_listing *l, const char *text, size_t size, const char *what, sdw_error *err)
@@ -142,6 +151,7 @@ static sdw_status read_files(sdw_hub_listing *l, yyjson_val *root, const char *p
         yyjson_val *size = hash ? yyjson_obj_get(v, "lfs_size") : NULL;
         s = add_file(l, key, size ? size : yyjson_obj_get(v, "size"), yyjson_obj_get(v, "blob_id"), yyjson_is_null(hash) ? NULL : hash,
                      path, err);
+        if (s == SDW_OK) keep_xet_hash(l, yyjson_obj_get(v, "xet_hash"));
     }
     return s;
 }
@@ -171,6 +181,7 @@ static void put_entry(sdw_buf *b, const sdw_hub_entry *e)
     put_text(b, e->path);
     sdw_buf_printf(b, ":{\"size\":%" PRIu64 ",\"blob_id\":\"%s\"", e->size, e->git_oid);
     if (strlen(e->hash) == 64) sdw_buf_printf(b, ",\"lfs_sha256\":\"%s\",\"lfs_size\":%" PRIu64, e->hash, e->size);
+    if (e->xet_hash[0]) sdw_buf_printf(b, ",\"xet_hash\":\"%s\"", e->xet_hash);
     sdw_buf_puts(b, "}");
 }
 

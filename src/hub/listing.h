@@ -17,6 +17,7 @@ typedef struct sdw_hub_entry {
     uint64_t size;
     char hash[SDW_HUB_ETAG_SIZE];    /* name of its blob: SHA-256 of LFS files, else git's SHA-1; "" = not known */
     char git_oid[SDW_HUB_COMMIT_SIZE]; /* git's SHA-1 of the file, or of its LFS pointer; "" = not known */
+    char xet_hash[SDW_HUB_ETAG_SIZE];  /* not used by us, kept for the Python library; "" = none */
 } sdw_hub_entry;
 
 /* Caller's storage; zeroed is empty. */
@@ -39,7 +40,7 @@ sdw_status sdw_hub_listing_add_tree(sdw_hub_listing *l, const char *text, size_t
 /* Appends "siblings" of /api/models/ID?blobs=true; the content hash is lfs.sha256 there. */
 sdw_status sdw_hub_listing_add_siblings(sdw_hub_listing *l, yyjson_val *siblings, const char *what, sdw_error *err);
 
-/* trees/COMMIT.json: {"format_version":1,"files":{PATH:{"size","blob_id","lfs_sha256","lfs_size"}}}. */
+/* trees/COMMIT.json: {"format_version":1,"files":{PATH:{"size","blob_id","lfs_sha256","lfs_size","xet_hash"}}}. */
 sdw_status sdw_hub_listing_read_file(sdw_hub_listing *l, const char *path, sdw_error *err);
 /* *ret: sdw_free. */
 sdw_status sdw_hub_listing_write(const sdw_hub_listing *l, char **ret, size_t *ret_size, sdw_error *err);

@@ -364,9 +364,29 @@ static void answer_files(fake_connection *c)
     answer_file(c, f, headers);
 }
 
+/* What was asked so far, a line each: host, method, status, bytes sent, target. */
+static void answer_log(fake_connection *c)
+{
+    static const char *const hosts[] = { "any", "hub", "files" };
+    text t = { 0 };
+    pthread_mutex_lock(&c->hub->mutex);
+    for (size_t i = 0; i < c->hub->request_count; i++) {
+        const fake_request *r = &c->hub->requests[i];
+        if (strncmp(r->target, "/fake/", 6) != 0)
+            put(&t, "%s %s %d %llu %s\n", hosts[r->host], r->method, r->status, (unsigned long long)r->sent, r->target);
+    }
+    pthread_mutex_unlock(&c->hub->mutex);
+    answer(c, 200, "", t.data ? t.data : "", t.size);
+    free(t.data);
+}
+
 void fake_answer(fake_connection *c)
 {
     const char *target = c->request.target;
+    if (!strcmp(target, "/fake/log")) {
+        answer_log(c);
+        return;
+    }
     if (c->rule.status) {
         const char *body = c->rule.body ? c->rule.body : "";
         answer(c, c->rule.status, c->rule.headers ? c->rule.headers : "", body, strlen(body));

@@ -1,7 +1,8 @@
 /* main.c - the fake hub as a program, for shell tests and for other programs:
  *     fake_hub [--tls] [--page N] [--cut BYTES:TIMES] [--slow MS] ROOT
- * Every folder ROOT/ORG/NAME is a repository. Prints three lines (endpoint, host of large files, certificate or "-"),
- * then serves until its standard input ends, a thousand seconds at most. */
+ * --cut: so many answers of the other host break off; --slow: a pause before each 64 KiB of large files. Every folder
+ * ROOT/ORG/NAME is a repository. Prints three lines (endpoint, host of large files, certificate or "-"), then serves until
+ * its standard input ends, a thousand seconds at most. GET /fake/log tells what was asked. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 int main(int argc, char **argv)
 {
     fake_hub_options o = { 0 };
-    fake_rule rule = { .host = FAKE_FILES };
+    fake_rule rule = { .host = FAKE_FILES, .trickle_bytes = 65536 };
     const char *root = NULL;
     bool has_rule = false;
     for (int i = 1; i < argc; i++) {

@@ -60,6 +60,8 @@ static void the_cache_is_laid_out_as_by_python(void **state)
     assert_int_equal(tree.count, FILES + 2);
     assert_string_equal(sdw_hub_listing_find(&tree, UNET)->hash, fake_repo_hash(b.repo, UNET));
     assert_int_equal(sdw_hub_listing_find(&tree, UNET)->size, BED_UNET);
+    assert_string_equal(sdw_hub_listing_find(&tree, UNET)->xet_hash, fake_repo_hash(b.repo, UNET)); /* the fake hub's choice */
+    assert_string_equal(sdw_hub_listing_find(&tree, "vae/config.json")->xet_hash, "");
     sdw_hub_listing_finish(&tree);
     bed_close(&b);
 }

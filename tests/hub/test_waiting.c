@@ -14,21 +14,13 @@
 
 /* ---- locks ---- */
 
-static const char *lock_path(void)
-{
-    static char path[64];
-    snprintf(path, sizeof path, "lock_test_%ld/a/x.lock", (long)getpid());
-    return path;
-}
+#define LOCK_PATH "lock_test/a/x.lock" /* in the test's own folder */
 
 static void remove_lock(void)
 {
-    char path[64];
-    unlink(lock_path());
-    snprintf(path, sizeof path, "lock_test_%ld/a", (long)getpid());
-    rmdir(path);
-    *strrchr(path, '/') = '\0';
-    rmdir(path);
+    unlink(LOCK_PATH);
+    rmdir("lock_test/a");
+    rmdir("lock_test");
 }
 
 static void a_lock_excludes_others(void **state)
@@ -36,16 +28,16 @@ static void a_lock_excludes_others(void **state)
     (void)state;
     sdw_hub_lock one, two;
     sdw_error err = { 0 };
-    if (sdw_hub_lock_take(lock_path(), "x", NULL, &one, &err) != SDW_OK) fail_msg("%s", err.text);
+    if (sdw_hub_lock_take(LOCK_PATH, "x", NULL, &one, &err) != SDW_OK) fail_msg("%s", err.text);
     assert_true(one.effective);
-    assert_int_equal(sdw_hub_lock_try(lock_path(), "x", &two, &err), SDW_BUSY);
-    int fd = open(lock_path(), O_RDWR);
+    assert_int_equal(sdw_hub_lock_try(LOCK_PATH, "x", &two, &err), SDW_BUSY);
+    int fd = open(LOCK_PATH, O_RDWR);
     assert_true(flock(fd, LOCK_EX | LOCK_NB) != 0); /* as Python would */
     sdw_hub_lock_release(&one);
     assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
-    assert_int_equal(sdw_hub_lock_try(lock_path(), "x", &two, &err), SDW_BUSY);
+    assert_int_equal(sdw_hub_lock_try(LOCK_PATH, "x", &two, &err), SDW_BUSY);
     close(fd);
-    assert_int_equal(sdw_hub_lock_try(lock_path(), "x", &two, &err), SDW_OK);
+    assert_int_equal(sdw_hub_lock_try(LOCK_PATH, "x", &two, &err), SDW_OK);
     sdw_hub_lock_release(&two);
     remove_lock();
 }
@@ -54,7 +46,7 @@ static void *take_in_thread(void *ctx)
 {
     sdw_hub_lock *l = ctx;
     sdw_error err = { 0 };
-    if (sdw_hub_lock_take(lock_path(), "x", NULL, l, &err) != SDW_OK) l->fd = -1;
+    if (sdw_hub_lock_take(LOCK_PATH, "x", NULL, l, &err) != SDW_OK) l->fd = -1;
     return NULL;
 }
 
@@ -67,17 +59,17 @@ static void an_unlinked_lock_file_is_noticed(void **state)
     pthread_t thread;
     struct stat ours, there;
     for (int round = 0; round < 20; round++) {
-        assert_int_equal(sdw_hub_lock_take(lock_path(), "x", NULL, &held, NULL), SDW_OK);
+        assert_int_equal(sdw_hub_lock_take(LOCK_PATH, "x", NULL, &held, NULL), SDW_OK);
         pthread_create(&thread, NULL, take_in_thread, &waiting);
         usleep(round * 500);
-        unlink(lock_path());
+        unlink(LOCK_PATH);
         sdw_hub_lock_release(&held);
         pthread_join(thread, NULL);
         assert_true(waiting.fd >= 0);
         assert_int_equal(fstat(waiting.fd, &ours), 0);
-        assert_int_equal(stat(lock_path(), &there), 0);
+        assert_int_equal(stat(LOCK_PATH, &there), 0);
         assert_int_equal(ours.st_ino, there.st_ino);
-        assert_int_equal(sdw_hub_lock_try(lock_path(), "x", &held, NULL), SDW_BUSY);
+        assert_int_equal(sdw_hub_lock_try(LOCK_PATH, "x", &held, NULL), SDW_BUSY);
         sdw_hub_lock_release(&waiting);
     }
     remove_lock();
@@ -95,8 +87,8 @@ static void waiting_for_a_lock_can_be_cancelled(void **state)
     sdw_hub_lock one, two;
     sdw_error err = { 0 };
     const sdw_hub_hooks hooks = { .cancelled = always };
-    assert_int_equal(sdw_hub_lock_take(lock_path(), "x", NULL, &one, NULL), SDW_OK);
-    assert_int_equal(sdw_hub_lock_take(lock_path(), "the file", &hooks, &two, &err), SDW_CANCELLED);
+    assert_int_equal(sdw_hub_lock_take(LOCK_PATH, "x", NULL, &one, NULL), SDW_OK);
+    assert_int_equal(sdw_hub_lock_take(LOCK_PATH, "the file", &hooks, &two, &err), SDW_CANCELLED);
     assert_non_null(strstr(err.text, "the file"));
     sdw_hub_lock_release(&one);
     remove_lock();
