@@ -210,6 +210,7 @@ static void note_end(sdw_worker *w, sdw_ticket *t)
 static void expire(sdw_worker *w)
 {
     sdw_job_id id;
+    bool any = false;
     while (sdw_store_expire(w->store, sdw_clock_wall_s(), &id)) {
         sdw_error err = { 0 };
         pthread_mutex_lock(&w->mutex);
@@ -217,13 +218,16 @@ static void expire(sdw_worker *w)
         if (t) sdw_worker_forget(w, t);
         pthread_mutex_unlock(&w->mutex);
         if (w->journal) tell_trouble(w, &id, sdw_journal_forget(w->journal, &id, &err), &err);
+        any = true;
     }
+    if (any) sdw_worker_wake(w, NULL);
 }
 
 void sdw_keeping_settle(sdw_worker *w)
 {
+    bool any = false;
     pthread_mutex_lock(&w->mutex);
-    for (sdw_ticket *t; (t = w->noted);) {
+    for (sdw_ticket *t; (t = w->noted); any = true) {
         sdw_error err = { 0 };
         sdw_note note = t->note;
         w->noted = t->next_noted; /* still held */
@@ -235,6 +239,7 @@ void sdw_keeping_settle(sdw_worker *w)
         sdw_worker_drop(w, t);
     }
     pthread_mutex_unlock(&w->mutex);
+    if (any) sdw_worker_wake(w, NULL); /* the last one may be what "stopped" waits for */
     expire(w);
 }
 

@@ -18,7 +18,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned releases;      /* generation of fake_release */
-static int held_now;
+static int held_now;         /* in this generation */
 static int fail_nth;
 static fake_counts counts;
 
@@ -82,7 +82,7 @@ static sdw_status hold(sdw_exec_model *m, bool for_ever, sdw_error *err)
     held_now++;
     pthread_cond_broadcast(&changed);
     while (!m->cancel && (for_ever || releases == seen)) wait_changed(1.0);
-    held_now--;
+    if (releases == seen) held_now--;
     bool cancel = m->cancel;
     pthread_mutex_unlock(&mutex);
     return cancel ? sdw_fail(err, SDW_CANCELLED, "cancelled") : SDW_OK;
@@ -92,6 +92,7 @@ void fake_release(void)
 {
     pthread_mutex_lock(&mutex);
     releases++;
+    held_now = 0; /* those of before count no more, though they may need a moment to leave */
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&mutex);
 }

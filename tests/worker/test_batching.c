@@ -121,15 +121,15 @@ static void a_neighbour_that_fails_or_is_cancelled_takes_nobody_along(void **sta
     (void)state;
     bed b;
     bed_open(&b, &(sdw_worker_options){ .batch_max = 4 });
-    sdw_job_request hold = bed_request("hold-at=1"), nan = bed_request("nan-at=2"), goner = bed_request("goner"), fine = bed_request("fine");
+    sdw_job_request hold = bed_request("hold-at=1"), nan = bed_request("nan-at=2"), goner = bed_request("goner hold-at=60"), fine = bed_request("fine");
     goner.params.steps = 100;
     sdw_job_id first = bed_submit(&b, &hold);
     assert_true(fake_wait_held());
     sdw_job_id second = bed_submit(&b, &nan), third = bed_submit(&b, &goner), fourth = bed_submit(&b, &fine);
     fake_release();
     bed_wait_status(&b, &third, SDW_JOB_RUNNING);
-    assert_int_equal(sdw_worker_cancel(b.w, &third, NULL), SDW_OK);
     assert_int_equal(bed_wait_end(&b, &second), SDW_JOB_FAILED);
+    assert_int_equal(sdw_worker_cancel(b.w, &third, NULL), SDW_OK);
     assert_int_equal(bed_wait_end(&b, &third), SDW_JOB_WAS_CANCELLED);
     assert_int_equal(bed_wait_end(&b, &first), SDW_JOB_COMPLETED);
     assert_int_equal(bed_wait_end(&b, &fourth), SDW_JOB_COMPLETED);
