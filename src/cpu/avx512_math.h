@@ -31,18 +31,16 @@ SDW_INLINE __m512 exp_ps(__m512 x)
     return _mm512_scalef_ps(p, n);
 }
 
-/* 2^x for x <= 0 or NaN: degree 6, error 4e-9; -infinity gives 0. */
+/* 2^x for x <= 0 or NaN; -infinity gives 0. The fraction r = x - floor(x) in one instruction, a polynomial of degree 6 (error
+ * 2e-9) in three short chains instead of a long one, and the whole part goes on by scalef, which takes the floor itself. */
 SDW_INLINE __m512 exp2_ps(__m512 x)
 {
-    x = _mm512_max_ps(_mm512_set1_ps(-200.0f), x);
-    __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m512 r = _mm512_sub_ps(x, n);
-    __m512 q = _mm512_fmadd_ps(_mm512_set1_ps(0.000154531828f), r, _mm512_set1_ps(0.00133908863f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.00961808252f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.0555035707f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.240226508f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0.693147188f));
-    return _mm512_scalef_ps(_mm512_fmadd_ps(q, r, _mm512_set1_ps(1.0f)), n);
+    __m512 r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC), r2 = _mm512_mul_ps(r, r);
+    __m512 high = _mm512_fmadd_ps(_mm512_set1_ps(0.00124396877f), r, _mm512_set1_ps(0.00967884101f));
+    __m512 middle = _mm512_fmadd_ps(_mm512_set1_ps(0.055483342f), r, _mm512_set1_ps(0.240229836f));
+    __m512 low = _mm512_fmadd_ps(_mm512_set1_ps(0.693146984f), r, _mm512_set1_ps(1.0f));
+    high = _mm512_fmadd_ps(_mm512_set1_ps(0.000217022557f), r2, high);
+    return _mm512_scalef_ps(_mm512_fmadd_ps(_mm512_fmadd_ps(high, r2, middle), r2, low), x);
 }
 
 /* 1 / d for normal d below 2^126: an estimate of 14 bits and two Newton steps. */

@@ -4,7 +4,7 @@
  * Everything is turned by 90 degrees: a panel is `nr` queries side by side, scores are keys x queries, sums are values x
  * queries. Then no head dimension wastes a vector, the softmax runs down columns without crossing vector lanes, and the
  * scores are already what the second product reads. A task is some panels of one head in one lane; each block of keys is
- * brought into tile form once for all of them. Block borders depend on the shape alone, so results do not depend on threads. */
+ * gathered once for all of them. Block borders depend on the shape alone, so results do not depend on threads. */
 #include <math.h>
 #include <string.h>
 
@@ -57,8 +57,7 @@ static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw
     while (p->panel_parts * 2 <= p->panels && others * p->panel_parts < 8 * threads && others * p->panel_parts % threads != 0) p->panel_parts++;
     p->panels_per_part = (p->panels + p->panel_parts - 1) / p->panel_parts;
     size_t dim = (size_t)p->dim, n = (size_t)p->keys_per_block, nr = (size_t)k->nr;
-    p->k_floats = n / (size_t)k->mr * dim * SDW_CPU_ROWS_MAX;
-    p->v_floats = round_up(n * dim);
+    p->k_floats = p->v_floats = round_up(n * dim);
     p->s_floats = n * nr;
     p->panel_floats = 2 * dim * nr + 2 * nr;
     p->scratch_bytes = (p->k_floats + p->v_floats + p->s_floats + (size_t)p->panels_per_part * p->panel_floats) * sizeof(float);
@@ -125,14 +124,17 @@ static void end_panel(const work *w, int panel)
 
 /* ---- a block of keys ---- */
 
+/* Rows of the head side by side: in their tensor they are a whole token apart, each on a page of its own. */
+static void load_rows(const work *w, float *dst, const sdw_tensor *t, int first, int count)
+{
+    int dim = w->choice->dim;
+    for (int i = 0; i < count; i++) memcpy(dst + (ptrdiff_t)i * dim, head_row(w, t, first + i), (size_t)dim * sizeof(float));
+}
+
 static void load_block(const work *w, int first, int count)
 {
-    const sdw_tensor *k = w->op->args.attention.k, *v = w->op->args.attention.v;
-    int dim = w->choice->dim, mr = w->k->mr;
-    for (int i = 0; i < count; i += mr)
-        w->k->transpose(w->keys + (ptrdiff_t)(i / mr) * dim * SDW_CPU_ROWS_MAX, SDW_CPU_ROWS_MAX, head_row(w, k, first + i), k->row_stride,
-                        min_int(count - i, mr), dim, 1);
-    for (int i = 0; i < count; i++) memcpy(w->values + (ptrdiff_t)i * dim, head_row(w, v, first + i), (size_t)dim * sizeof(float));
+    load_rows(w, w->keys, w->op->args.attention.k, first, count);
+    load_rows(w, w->values, w->op->args.attention.v, first, count);
 }
 
 /* Key j counts for query i only if j <= i. */
@@ -151,9 +153,9 @@ static void add_block(const work *w, int panel, int first, int count)
     int dim = w->choice->dim, mr = k->mr, nr = k->nr;
     float alpha[SDW_CPU_COLUMNS_MAX];
     float *sums = panel_sums(w, panel);
+    const sdw_cpu_runs run = { .stride = dim, .count = 1, .length = { dim } };
     for (int i = 0; i < count; i += mr)
-        k->outer[min_int(count - i, mr)](w->keys + (ptrdiff_t)(i / mr) * dim * SDW_CPU_ROWS_MAX, SDW_CPU_ROWS_MAX, panel_queries(w, panel), dim,
-                                         w->scores + (ptrdiff_t)i * nr, NULL);
+        k->tile[min_int(count - i, mr)](w->keys + (ptrdiff_t)i * dim, panel_queries(w, panel), w->scores + (ptrdiff_t)i * nr, &run, false);
     if (w->op->args.attention.causal) mask(w, panel, first, count);
     k->softmax(w->scores, count, panel_top(w, panel), panel_total(w, panel), alpha);
     int tiles = (dim + mr - 1) / mr;
