@@ -200,8 +200,8 @@ static sdw_status add_from_cache(const sdw_catalog_places *places, const char *i
         if (s == SDW_OK) snprintf(path + n, sizeof path - n, "/%s", file);
         if (s == SDW_OK) s = sdw_hub_path(name, err, "%s", path); /* --model takes a single file by its path */
     } else if (s == SDW_OK) {
-        bool main = !strcmp(revision, "main");
-        s = sdw_hub_path(name, err, "%s%s%s", id, main ? "" : "@", main ? "" : revision[0] ? revision : commit);
+        bool usual = !strcmp(revision, "main");
+        s = sdw_hub_path(name, err, "%s%s%s", id, usual ? "" : "@", usual ? "" : revision[0] ? revision : commit);
     }
     if (s == SDW_OK) s = sdw_catalog_add(c, SDW_CATALOG_HUB, name, path, ret, err);
     if (s != SDW_OK) return s;
