@@ -1,7 +1,7 @@
 # For those who have make: each target is one command that works without it too (docs/building.md).
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check test-peers valgrind bench install clean
+.PHONY: all demo test check test-peers valgrind kill-test bench install clean
 all:
 	@scripts/install-deps.sh build
 	@test -f build/release/build.ninja || cmake --preset release
@@ -26,6 +26,15 @@ test-peers: all
 # The program under valgrind, on a tiny model.
 valgrind: all
 	@scripts/test-valgrind.sh
+
+# kill -9 of the service at KILLS random moments (30); the test suite does three.
+KILLS ?= 30
+kill-test:
+	@scripts/install-deps.sh build test
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target sdw service_test_kill
+	@mkdir -p build/release/tests/run/kill-test
+	@cd build/release/tests/run/kill-test && SDW=$(CURDIR)/build/sdw SDW_DEMO_MODEL=$(CURDIR)/demo/model SDW_KILLS=$(KILLS) ../../service_test_kill
 
 # MODEL=folder or file; the demo model without it. ARGS="--width 512 --height 512 --steps 3"
 bench: all

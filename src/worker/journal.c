@@ -205,7 +205,7 @@ static sdw_status wait_synced(sdw_journal *j, uint64_t n, sdw_error *err)
 {
     while (j->synced < n) {
         if (j->failed >= n || (j->suspect && !j->rewriting)) return sync_failed(j, err);
-        if (j->syncing || j->suspect) {
+        if (j->syncing || j->exchanging || j->suspect) {
             pthread_cond_wait(&j->changed, &j->lock);
             continue;
         }

@@ -27,6 +27,7 @@ struct sdw_journal {
     bool syncing;
     bool suspect;                /* a sync failed: what the file holds on disk is unknown until it is rewritten */
     bool rewriting;
+    bool exchanging;             /* its last act: no sync begins, else it would wait for ever for one not to run */
     uint64_t rewrite_above;      /* size below which another rewrite would not pay */
     sdw_journal_stats stats;
 };

@@ -196,7 +196,7 @@ static void move_index(copy *c)
     }
 }
 
-static sdw_status exchange(copy *c, sdw_error *err)
+static sdw_status put_in_place(copy *c, sdw_error *err)
 {
     sdw_journal *j = c->j;
     while (j->syncing) pthread_cond_wait(&j->changed, &j->lock);
@@ -218,6 +218,14 @@ static sdw_status exchange(copy *c, sdw_error *err)
     if (j->suspect) return sdw_fail_errno(err, j->dir->path, "cannot sync the folder of the journal");
     j->synced = j->written;
     return SDW_OK;
+}
+
+static sdw_status exchange(copy *c, sdw_error *err)
+{
+    c->j->exchanging = true;
+    sdw_status s = put_in_place(c, err);
+    c->j->exchanging = false;
+    return s;
 }
 
 static sdw_status rewrite(copy *c, double now, sdw_error *err)

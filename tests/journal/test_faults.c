@@ -453,6 +453,7 @@ static void a_rewrite_loses_nothing_of_what_is_written_meanwhile(void **state)
     atomic_store(&writers_done, true);
     pthread_join(rewriter, &ok);
     assert_non_null(ok);
+    print_message("%ld rewrites\n", rewrites);
     assert_true(rewrites > 5);
     check_writers();
 }
