@@ -11,8 +11,3 @@ function(sdw_embed target name file)
 endfunction()
 
 sdw_embed(sdw_lib sdw_clip_merges ${CMAKE_SOURCE_DIR}/src/text/data/clip_merges.bin)
-
-# The small page, for builds without the full one.
-sdw_embed(sdw_server_lib sdw_page_html ${CMAKE_SOURCE_DIR}/src/server/page/index.html)
-sdw_embed(sdw_server_lib sdw_page_css ${CMAKE_SOURCE_DIR}/src/server/page/page.css)
-sdw_embed(sdw_server_lib sdw_page_js ${CMAKE_SOURCE_DIR}/src/server/page/page.js)

@@ -1,17 +1,7 @@
-/* ui_files.c - the small page, for builds without the full one; the build turns the files of page/ into these arrays. */
+/* ui_files.c - what the files of a page are. */
 #include "server/ui_files.h"
 
 #include <string.h>
-
-extern const unsigned char sdw_page_html[], sdw_page_css[], sdw_page_js[];
-extern const size_t sdw_page_html_size, sdw_page_css_size, sdw_page_js_size;
-
-const sdw_ui_file sdw_ui_files[] = {
-    { "index.html", sdw_page_html, &sdw_page_html_size },
-    { "page.css", sdw_page_css, &sdw_page_css_size },
-    { "page.js", sdw_page_js, &sdw_page_js_size },
-    { NULL, NULL, NULL },
-};
 
 static const struct { const char *ending, *mime; } types[] = {
     { ".html", "text/html; charset=utf-8" }, { ".js", "text/javascript; charset=utf-8" },

@@ -6,11 +6,12 @@
 
 typedef struct sdw_ui_file {
     const char *path;      /* below "/", such as "page.js"; the page itself is "index.html" */
+    const char *encoding;  /* "", "gzip" or "br": of these bytes */
     const unsigned char *bytes;
     const size_t *size;
 } sdw_ui_file;
 
-/* Ends with path NULL. Static storage. */
+/* Made by the build (cmake/ui.cmake), sorted by path; every path is there without an encoding. Ends with path NULL. */
 extern const sdw_ui_file sdw_ui_files[];
 
 /* By the ending of the name; "application/octet-stream" if it is none of ours. */

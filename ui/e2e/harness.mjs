@@ -81,6 +81,7 @@ export async function startBrowser() {
 /** A fresh profile with a page on `url`; what the page complains about is collected and must be empty at the end. */
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   const complaints = [];
   const foreign = [];

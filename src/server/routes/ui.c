@@ -59,11 +59,31 @@ static bool read_below(const char *folder, const char *path, sdw_buf *out)
     return s == SDW_OK;
 }
 
-static const sdw_ui_file *find(const char *path)
+/* Whether Accept-Encoding names it and does not refuse it with q=0. */
+static bool accepts(const char *header, const char *encoding)
 {
-    for (const sdw_ui_file *f = sdw_ui_files; f->path; f++)
-        if (!strcmp(f->path, path)) return f;
-    return NULL;
+    size_t n = strlen(encoding);
+    for (const char *at = header; at && (at = strstr(at, encoding)); at += n) {
+        bool begins = at == header || strchr(", \t", at[-1]);
+        const char *after = at + n + strspn(at + n, " \t");
+        if (!begins || !strchr(";,", *after)) continue; /* strchr finds the end of the text too */
+        if (*after != ';') return true;
+        after += 1 + strspn(after + 1, " \t");
+        if (strncmp(after, "q=0", 3) || (after[3] == '.' && strspn(after + 4, "0") != strcspn(after + 4, ", \t"))) return true;
+    }
+    return false;
+}
+
+/* The smallest form that the client takes. */
+static const sdw_ui_file *find(const sdw_http_request *r, const char *path)
+{
+    const char *header = sdw_http_header(r, "accept-encoding");
+    const sdw_ui_file *best = NULL;
+    for (const sdw_ui_file *f = sdw_ui_files; f->path; f++) {
+        if (strcmp(f->path, path) || (f->encoding[0] && !accepts(header, f->encoding))) continue;
+        if (!best || *f->size < *best->size) best = f;
+    }
+    return best;
 }
 
 /* ---- one file ---- */
@@ -98,12 +118,14 @@ static void serve(const sdw_http_request *r, const char *path, sdw_http_response
         if (ret->status == 304) sdw_buf_finish(&ret->body);
         return;
     }
-    const sdw_ui_file *f = find(path);
+    const sdw_ui_file *f = find(r, path);
     if (!f) {
         ret->status = 404;
         return;
     }
     head(r, path, f->bytes, *f->size, ret);
+    sdw_http_add_header(ret, "vary", "accept-encoding", NULL);
+    if (f->encoding[0]) sdw_http_add_header(ret, "content-encoding", f->encoding, NULL);
     if (ret->status == 200) ret->fixed = f->bytes, ret->fixed_size = *f->size;
 }
 

@@ -74,7 +74,10 @@ function NumberField({ info, value, onChange, name, id, help, error, slider }: N
   const limits = { min: info.min, max: info.max, step: info.type === "int" ? step : "any" };
   return (
     <div className="field">
-      <label htmlFor={id}>{name}{info.unit ? <span className="unit"> {info.unit}</span> : null}</label>
+      <div className="named">
+        <label htmlFor={id}>{name}</label>
+        {info.unit && info.unit !== info.name ? <span className="unit">{info.unit}</span> : null}
+      </div>
       <div className="twin">
         <input type="range" min={low} max={high} step={step} aria-label={`${name}, slider`} tabIndex={-1}
           value={Math.min(high, Math.max(low, shown ?? (Number.isFinite(fallback) ? fallback : low)))} onChange={(e) => read(e.target.value)} />
