@@ -6,6 +6,7 @@ prompt=${1:-a 3d red apple on a blue background}
 out=demo/out
 
 scripts/install-deps.sh build
+scripts/build-ui.sh || echo "demo: the web page could not be built; the program carries the small one"
 echo "demo: building build/sdw (the first time takes a minute or two)"
 mkdir -p build/release "$out"
 if ! { cmake --preset release && cmake --build --preset release --target sdw; } >build/release/demo.log 2>&1; then

@@ -73,6 +73,7 @@ run() {
 }
 
 scripts/install-deps.sh build test || { stage_failed "installing packages"; finish; }
+scripts/build-ui.sh || stage_failed "building the web page"
 # The sanitizers' reports are failures, and they say so with an exit code of their own.
 export ASAN_OPTIONS="abort_on_error=0:exitcode=99:detect_leaks=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 export UBSAN_OPTIONS="print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
