@@ -16,11 +16,14 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/places.h"
 #include "cli/serve_calls.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "server/loading.h"
+#include "server/models.h"
 #include "server/readers.h"
+#include "server/sdapi_settings.h"
 #include "server/systemd.h"
 
 #define LOOK_MS 100            /* between two looks at signals and state */
@@ -38,6 +41,9 @@ typedef struct service {
     sdw_server *server;
     sdw_readers *readers;
     sdw_loading *loading;
+    sdw_sdapi_settings *sdapi;
+    sdw_cli_places places;
+    sdw_models *models;
     sdw_serve_calls *calls;
     sdw_systemd systemd;
     sigset_t signals;
@@ -84,6 +90,19 @@ static void open_browser(const char *url)
     sdw_log(SDW_LOG_WARNING, "--open: no program to open a page with was found", NULL);
 }
 
+/* The models of this machine, which requests may name and the routes of /v1/models change. */
+static sdw_status start_models(service *s, sdw_error *err)
+{
+    sdw_serve_config *c = &s->config;
+    sdw_status status = sdw_cli_places_read(&s->places, err);
+    if (status != SDW_OK) return status;
+    s->places.places.given = c->folders;
+    while (c->folders[s->places.places.given_count]) s->places.places.given_count++;
+    const sdw_models_options o = { .worker = s->worker, .waker = s->waker, .loading = s->loading, .settings = &s->places.settings,
+                                   .places = s->places.places, .engine = c->worker.engine, .first_id = c->model.id };
+    return sdw_models_create(&o, &s->models, err);
+}
+
 static sdw_status start(service *s, const sdw_executor *executor, sdw_error *err)
 {
     sdw_serve_config *c = &s->config;
@@ -100,7 +119,11 @@ static sdw_status start(service *s, const sdw_executor *executor, sdw_error *err
     c->model.loading = s->loading;
     c->model.waker = s->waker;
     sdw_status status = sdw_worker_open(&c->worker, &s->worker, err);
+    if (status == SDW_OK) status = start_models(s, err);
     if (status != SDW_OK) return status;
+    s->sdapi = sdw_sdapi_settings_create();
+    c->server.models = s->models;
+    c->server.sdapi = s->sdapi;
     c->server.worker = s->worker;
     c->server.waker = s->waker;
     c->server.routes = sdw_server_routes;
@@ -204,6 +227,8 @@ static void stop_service(service *s)
     sdw_serve_calls_stop(s->calls, 0);
     sdw_server_stop(s->server, STOP_STREAMS_S);
     s->server = NULL;
+    sdw_models_free(s->models);
+    s->models = NULL;
     sdw_worker_close(s->worker);
     s->worker = NULL;
 }
@@ -216,6 +241,7 @@ static void give_up(service *s)
     wait_stopped(s, STOP_STREAMS_S);
     sdw_serve_calls_stop(s->calls, STOP_STREAMS_S);
     sdw_server_stop(s->server, STOP_S);
+    sdw_models_free(s->models);
     sdw_worker_close(s->worker);
 }
 
@@ -226,6 +252,8 @@ static void finish(service *s)
     sdw_waker_free(s->waker);
     sdw_readers_free(s->readers);
     sdw_loading_free(s->loading);
+    sdw_sdapi_settings_free(s->sdapi);
+    sdw_cli_places_finish(&s->places);
     sdw_log_close();
 }
 
@@ -261,7 +289,7 @@ int sdw_serve_main(sdw_cli_options *o, const sdw_executor *executor)
     if (status == SDW_OK) started = true, status = run(&s, &err);
     if (status == SDW_OK) stop_service(&s);
     else if (started) give_up(&s);
-    else sdw_server_stop(s.server, 0), sdw_worker_close(s.worker);
+    else sdw_server_stop(s.server, 0), sdw_models_free(s.models), sdw_worker_close(s.worker);
     finish(&s);
     if (status == SDW_OK) return SDW_EXIT_OK;
     err.status = err.status == SDW_INVALID ? SDW_FORMAT : err.status; /* past the options, nothing is a usage error */

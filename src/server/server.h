@@ -69,6 +69,7 @@ typedef struct sdw_server_options {
     double job_timeout_s;            /* upper limit of a request's timeout_s; 0 = none */
     size_t image_pixels_max;         /* of one input picture; 0 = the limit of core/limits.h */
     struct sdw_sdapi_settings *sdapi; /* standing options of that face; NULL = its defaults, unchangeable. Borrowed */
+    struct sdw_models *models;       /* what can be loaded; NULL = only what the worker has. Borrowed */
     struct sdw_loading *loading;     /* files being fetched before a model loads; NULL = none ever. Borrowed */
     double started_at;               /* of the process, monotonic seconds; 0 = when the server starts */
     const char *models_dir, *lora_dir;

@@ -1,9 +1,11 @@
 /* sdapi_lists.c - the lists that AUTOMATIC1111's clients ask for before they draw (http-apis 4.4). */
 #include <string.h>
 
+#include "core/mem.h"
 #include "sdw/fields.h"
 #include "server/answer.h"
 #include "server/json_out.h"
+#include "server/models.h"
 
 /* ---- from the registries ---- */
 
@@ -50,23 +52,33 @@ static void schedulers(const sdw_http_request *r, sdw_http_response *ret)
     sdw_answer_check(ret);
 }
 
+static void put_model(const char *id, sdw_buf *out)
+{
+    sdw_json_open(out, '{');
+    sdw_json_put_text(out, "title", id);
+    sdw_json_put_text(out, "model_name", id);
+    sdw_json_put_text(out, "hash", NULL);
+    sdw_json_put_text(out, "sha256", NULL);
+    sdw_json_put_text(out, "filename", id);
+    sdw_json_put_text(out, "config", NULL);
+    sdw_json_close(out, '}');
+}
+
 static void models(const sdw_http_request *r, sdw_http_response *ret)
 {
+    enum { ROWS = 512 };
+    sdw_models *all = sdw_server_options_of(r->server)->models;
+    sdw_model_row *rows = all ? sdw_calloc(ROWS, sizeof *rows) : NULL;
+    size_t count = rows ? sdw_models_list(all, rows, ROWS) : 0;
     sdw_worker_state state;
     sdw_worker_state_of(sdw_server_worker(r->server), &state);
     sdw_buf *out = sdw_answer_json(ret, 200);
     sdw_json_open(out, '[');
-    if (state.model_id[0]) {
-        sdw_json_open(out, '{');
-        sdw_json_put_text(out, "title", state.model_id);
-        sdw_json_put_text(out, "model_name", state.model_id);
-        sdw_json_put_text(out, "hash", NULL);
-        sdw_json_put_text(out, "sha256", NULL);
-        sdw_json_put_text(out, "filename", state.model_id);
-        sdw_json_put_text(out, "config", NULL);
-        sdw_json_close(out, '}');
-    }
+    if (!all && state.model_id[0]) put_model(state.model_id, out);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].status, "incomplete") && strcmp(rows[i].status, "downloading")) put_model(rows[i].id, out);
     sdw_json_close(out, ']');
+    sdw_free(rows);
     sdw_answer_check(ret);
 }
 
@@ -93,7 +105,7 @@ static void list(const sdw_http_request *r, sdw_http_response *ret)
 static const sdw_route rows[] = {
     { "GET", "/sdapi/v1/samplers", SDW_FACE_SDAPI, 0, samplers, "sdapiSamplers", "AUTOMATIC1111: samplers by their names there." },
     { "GET", "/sdapi/v1/schedulers", SDW_FACE_SDAPI, 0, schedulers, "sdapiSchedulers", "AUTOMATIC1111: schedules by name and label." },
-    { "GET", "/sdapi/v1/sd-models", SDW_FACE_SDAPI, 0, models, "sdapiModels", "AUTOMATIC1111: models." },
+    { "GET", "/sdapi/v1/sd-models", SDW_FACE_SDAPI, SDW_ROUTE_DESK, models, "sdapiModels", "AUTOMATIC1111: models." },
     LIST("upscalers", "sdapiUpscalers", "resizing filters."),
     LIST("latent-upscale-modes", "sdapiLatentUpscaleModes", "names only; there is no second pass yet."),
     LIST("sd-vae", "sdapiVae", "none: a model brings its own."),

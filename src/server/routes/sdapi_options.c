@@ -6,6 +6,7 @@
 #include "core/meminfo.h"
 #include "server/answer.h"
 #include "server/json_out.h"
+#include "server/models.h"
 #include "server/sdapi_settings.h"
 #include "server/server.h"
 
@@ -49,7 +50,7 @@ static bool apply(const sdw_http_request *r, yyjson_val *root, sdw_http_response
     if (yyjson_is_str(v) && yyjson_get_len(v) && !is_current(r, yyjson_get_str(v))) {
         const char *name = yyjson_get_str(v);
         sdw_error err = { 0 };
-        if (!sdw_worker_model_status(sdw_server_worker(r->server), name) || sdw_worker_load(sdw_server_worker(r->server), name, NULL, &err) != SDW_OK) {
+        if (!sdw_server_options_of(r->server)->models || sdw_models_load(sdw_server_options_of(r->server)->models, name, &err) != SDW_OK) {
             sdw_sdapi_error(ret, 404, "Checkpoint not found");
             return false;
         }
@@ -126,7 +127,7 @@ static void ping(const sdw_http_request *r, sdw_http_response *ret)
 #define SMALL SDW_ROUTE_SMALL_BODY
 static const sdw_route rows[] = {
     { "GET", "/sdapi/v1/options", SDW_FACE_SDAPI, 0, options, "sdapiOptions", "AUTOMATIC1111: standing options." },
-    { "POST", "/sdapi/v1/options", SDW_FACE_SDAPI, 0, set_options, "sdapiSetOptions",
+    { "POST", "/sdapi/v1/options", SDW_FACE_SDAPI, SDW_ROUTE_DESK, set_options, "sdapiSetOptions",
       "AUTOMATIC1111: sets samples_format, CLIP_stop_at_last_layers, randn_source, sd_model_checkpoint; other keys are ignored." },
     { "GET", "/sdapi/v1/cmd-flags", SDW_FACE_SDAPI, 0, cmd_flags, "sdapiCmdFlags", "AUTOMATIC1111: flags of the program." },
     { "GET", "/sdapi/v1/memory", SDW_FACE_SDAPI, SDW_ROUTE_DESK, memory, "sdapiMemory", "AUTOMATIC1111: memory of the machine." },

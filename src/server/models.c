@@ -1,0 +1,324 @@
+/* models.c - see models.h. The catalogue is read anew for every list: it reads headers only, and what another program put
+ * into the cache is found without being told. */
+#include "server/models.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "hub/aliases.h"
+#include "hub/pull.h"
+#include "server/model_names.h"
+
+#define JOBS_LOOKED_AT 256
+
+struct sdw_models {
+    sdw_models_options o;
+    pthread_mutex_t mutex;
+    sdw_model_download download;   /* guarded, with what follows */
+    uint64_t serial;
+    bool thread_exists;
+    pthread_t thread;              /* the download's; joined before the next one, or at the end */
+    char revision[SDW_HUB_REVISION_SIZE], variant[64]; /* of the running download; fixed while it runs */
+    atomic_bool stopping;
+};
+
+/* ---- the list ---- */
+
+/* The model that the service started with has the id it was given, wherever it lies. */
+static const char *id_of(const sdw_models *m, const sdw_catalog_entry *e)
+{
+    return m->o.engine.model && !strcmp(e->path, m->o.engine.model) ? m->o.first_id : e->name;
+}
+
+static void make_known(const sdw_models *m, const sdw_catalog_entry *e)
+{
+    sdw_engine_options engine = m->o.engine;
+    engine.model = e->path;
+    if (e->state == SDW_CATALOG_COMPLETE && strcmp(id_of(m, e), m->o.first_id)) sdw_worker_add_model(m->o.worker, e->name, &engine, NULL);
+}
+
+static void read_catalog(const sdw_models *m, sdw_catalog *c)
+{
+    *c = (sdw_catalog){ 0 };
+    if (sdw_catalog_read(&m->o.places, c, NULL) != SDW_OK) return; /* what was found up to then stays in it */
+    for (size_t i = 0; i < c->count; i++) make_known(m, &c->entries[i]);
+}
+
+static bool is_downloading(sdw_models *m, const char *id)
+{
+    pthread_mutex_lock(&m->mutex);
+    bool yes = m->download.running && !strcmp(m->download.id, id);
+    pthread_mutex_unlock(&m->mutex);
+    return yes;
+}
+
+static const char *status_of(sdw_models *m, const char *id, bool complete)
+{
+    const char *status = sdw_worker_model_status(m->o.worker, id);
+    if (is_downloading(m, id)) return "downloading";
+    if (status) return status;
+    return complete ? "unloaded" : "incomplete";
+}
+
+static void fill(sdw_models *m, const sdw_catalog_entry *e, sdw_model_row *row)
+{
+    *row = (sdw_model_row){ .family = e->family ? sdw_family_variant(e->family) : NULL, .bytes = e->bytes };
+    snprintf(row->id, sizeof row->id, "%s", id_of(m, e));
+    snprintf(row->dtype, sizeof row->dtype, "%s", e->dtypes);
+    row->status = status_of(m, row->id, e->state == SDW_CATALOG_COMPLETE);
+}
+
+/* What the worker says of a model that is in no place the catalogue knows. */
+static bool fill_first(sdw_models *m, sdw_model_row *row)
+{
+    sdw_worker_model_info *info;
+    if (!m->o.first_id || !m->o.first_id[0]) return false;
+    *row = (sdw_model_row){ .status = status_of(m, m->o.first_id, true) };
+    snprintf(row->id, sizeof row->id, "%s", m->o.first_id);
+    if (strcmp(row->status, "loaded") || !sdw_worker_model(m->o.worker, &info)) return true;
+    const sdw_model_info *i = sdw_worker_model_info_of(info);
+    row->family = sdw_family_variant(i->family);
+    for (int p = 0; p < i->part_count; p++) {
+        row->bytes += i->parts[p].file_bytes;
+        if (!row->dtype[0]) snprintf(row->dtype, sizeof row->dtype, "%s", i->parts[p].dtypes);
+    }
+    sdw_worker_model_info_free(info);
+    return true;
+}
+
+/* A model that is being fetched for the first time is in no place yet. */
+static bool fill_download(sdw_models *m, const sdw_model_row *rows, size_t count, sdw_model_row *row)
+{
+    pthread_mutex_lock(&m->mutex);
+    bool running = m->download.running;
+    *row = (sdw_model_row){ .status = "downloading", .bytes = m->download.bytes_total };
+    snprintf(row->id, sizeof row->id, "%s", m->download.id);
+    pthread_mutex_unlock(&m->mutex);
+    for (size_t i = 0; running && i < count; i++)
+        if (!strcmp(rows[i].id, row->id)) return false;
+    return running;
+}
+
+size_t sdw_models_list(sdw_models *m, sdw_model_row *out, size_t cap)
+{
+    sdw_catalog c;
+    sdw_model_row row;
+    size_t count = 0, first = SIZE_MAX;
+    read_catalog(m, &c);
+    for (size_t i = 0; i < c.count && count < cap; i++) {
+        fill(m, &c.entries[i], &out[count]);
+        if (!strcmp(out[count].id, m->o.first_id)) first = count;
+        count++;
+    }
+    sdw_catalog_finish(&c);
+    if (first == SIZE_MAX && count < cap && fill_first(m, &row)) out[first = count++] = row;
+    if (first != SIZE_MAX && first > 0) row = out[first], out[first] = out[0], out[0] = row;
+    if (count < cap && fill_download(m, out, count, &row)) out[count++] = row;
+    return count;
+}
+
+bool sdw_models_get(sdw_models *m, const char *id, sdw_model_row *ret)
+{
+    enum { ROWS = 512 };
+    sdw_model_row *rows = sdw_calloc(ROWS, sizeof *rows);
+    size_t count = rows ? sdw_models_list(m, rows, ROWS) : 0, i = 0;
+    while (i < count && strcmp(rows[i].id, id)) i++;
+    if (i < count) *ret = rows[i];
+    sdw_free(rows);
+    return i < count;
+}
+
+/* ---- load and unload ---- */
+
+static void changed(sdw_models *m)
+{
+    pthread_mutex_lock(&m->mutex);
+    m->serial++;
+    pthread_mutex_unlock(&m->mutex);
+    sdw_waker_wake(m->o.waker, NULL);
+}
+
+sdw_status sdw_models_load(sdw_models *m, const char *id, sdw_error *err)
+{
+    sdw_catalog c;
+    sdw_engine_options engine = m->o.engine;
+    sdw_status s = SDW_NOT_FOUND;
+    if (!strcmp(id, m->o.first_id) && engine.model) {
+        s = sdw_worker_load(m->o.worker, id, &engine, err);
+    } else {
+        read_catalog(m, &c);
+        for (size_t i = 0; i < c.count && s == SDW_NOT_FOUND; i++) {
+            if (strcmp(c.entries[i].name, id)) continue;
+            if (c.entries[i].state != SDW_CATALOG_COMPLETE) {
+                s = sdw_fail_field(err, SDW_INVALID, "model", "%s: %s", id, c.entries[i].problem ? c.entries[i].problem : "incomplete");
+                break;
+            }
+            engine.model = c.entries[i].path;
+            s = sdw_worker_load(m->o.worker, id, &engine, err);
+        }
+        sdw_catalog_finish(&c);
+    }
+    if (s == SDW_OK) changed(m);
+    return s == SDW_NOT_FOUND ? sdw_fail_field(err, SDW_NOT_FOUND, "model", "no model '%.200s' on this machine", id) : s;
+}
+
+sdw_status sdw_models_unload(sdw_models *m, const char *id, sdw_error *err)
+{
+    sdw_status s = sdw_worker_unload(m->o.worker, id, err);
+    if (s == SDW_OK) changed(m);
+    return s;
+}
+
+/* ---- download ---- */
+
+static bool stopped(void *ctx)
+{
+    const sdw_models *m = ctx;
+    return atomic_load(&m->stopping);
+}
+
+static void on_progress(void *ctx, const sdw_hub_progress *p)
+{
+    sdw_models *m = ctx;
+    sdw_fetching f = { .active = true, .files_done = (int)p->files_done, .files_total = (int)p->files,
+                       .bytes_done = p->bytes_done, .bytes_total = p->bytes, .bytes_per_second = p->bytes_per_second };
+    snprintf(f.file, sizeof f.file, "%s", p->file);
+    if (m->o.loading) sdw_loading_set(m->o.loading, &f);
+    pthread_mutex_lock(&m->mutex);
+    m->download.bytes_done = p->bytes_done;
+    m->download.bytes_total = p->bytes;
+    m->download.bytes_per_second = p->bytes_per_second;
+    pthread_mutex_unlock(&m->mutex);
+    changed(m);
+}
+
+static void *download_main(void *ctx)
+{
+    sdw_models *m = ctx;
+    char path[SDW_HUB_PATH_MAX], id[SDW_MODEL_NAME_MAX];
+    sdw_error err = { 0 };
+    pthread_mutex_lock(&m->mutex);
+    snprintf(id, sizeof id, "%s", m->download.id);
+    pthread_mutex_unlock(&m->mutex);
+    const sdw_hub_hooks hooks = { .ctx = m, .cancelled = stopped, .progress = on_progress };
+    const sdw_hub_wish wish = { .id = id, .revision = m->revision[0] ? m->revision : NULL, .variant = m->variant[0] ? m->variant : NULL };
+    sdw_status s = sdw_hub_pull(m->o.settings, &wish, &hooks, path, NULL, &err);
+    if (m->o.loading) sdw_loading_set(m->o.loading, &(sdw_fetching){ 0 });
+    pthread_mutex_lock(&m->mutex);
+    m->download.running = false;
+    m->download.status = s;
+    snprintf(m->download.message, sizeof m->download.message, "%s", s == SDW_OK ? "" : err.text);
+    pthread_mutex_unlock(&m->mutex);
+    changed(m);
+    return NULL;
+}
+
+/* Mutex held. The last download's thread has ended or is about to. */
+static void join_last(sdw_models *m)
+{
+    if (!m->thread_exists) return;
+    pthread_t thread = m->thread;
+    m->thread_exists = false;
+    pthread_mutex_unlock(&m->mutex);
+    pthread_join(thread, NULL);
+    pthread_mutex_lock(&m->mutex);
+}
+
+sdw_status sdw_models_pull(sdw_models *m, const char *name, const char *revision, const char *variant, sdw_error *err)
+{
+    const sdw_hub_alias *alias = sdw_hub_alias_find(name);
+    const char *id = alias ? alias->repositories[0] : name;
+    if (!sdw_hub_is_id(id)) return sdw_fail_field(err, SDW_INVALID, "model", "'%.200s' given, want a repository such as organisation/name, or an alias", name);
+    if (m->o.settings->offline) return sdw_fail(err, SDW_UNSUPPORTED, "%s: the hub may not be asked, HF_HUB_OFFLINE is set", id);
+    if ((revision && strlen(revision) >= sizeof m->revision) || (variant && strlen(variant) >= sizeof m->variant))
+        return sdw_fail(err, SDW_INVALID, "%s: the revision or the variant is too long", id);
+    sdw_status s = SDW_OK;
+    pthread_mutex_lock(&m->mutex);
+    if (m->download.running) {
+        if (strcmp(m->download.id, id)) s = sdw_fail(err, SDW_BUSY, "%s is being fetched; one download at a time", m->download.id);
+        pthread_mutex_unlock(&m->mutex);
+        return s;
+    }
+    join_last(m);
+    m->download = (sdw_model_download){ .running = true };
+    snprintf(m->download.id, sizeof m->download.id, "%s", id);
+    snprintf(m->revision, sizeof m->revision, "%s", revision ? revision : "");
+    snprintf(m->variant, sizeof m->variant, "%s", variant ? variant : "");
+    m->thread_exists = pthread_create(&m->thread, NULL, download_main, m) == 0;
+    if (!m->thread_exists) {
+        m->download.running = false;
+        s = sdw_fail(err, SDW_NO_MEMORY, "%s: no thread for the download", id);
+    }
+    pthread_mutex_unlock(&m->mutex);
+    if (s == SDW_OK) changed(m);
+    return s;
+}
+
+bool sdw_models_download(sdw_models *m, sdw_model_download *ret, uint64_t *ret_serial)
+{
+    pthread_mutex_lock(&m->mutex);
+    *ret = m->download;
+    *ret_serial = m->serial;
+    pthread_mutex_unlock(&m->mutex);
+    return ret->id[0] != '\0';
+}
+
+/* ---- remove ---- */
+
+static bool is_wanted(sdw_models *m, const char *id)
+{
+    sdw_job_id ids[JOBS_LOOKED_AT];
+    size_t count = sdw_worker_jobs(m->o.worker, 1u << SDW_JOB_QUEUED | 1u << SDW_JOB_RUNNING, NULL, ids, JOBS_LOOKED_AT);
+    for (size_t i = 0; i < count; i++) {
+        sdw_job_view v;
+        if (sdw_worker_job(m->o.worker, &ids[i], &v, NULL) != SDW_OK) continue;
+        bool same = v.model && !strcmp(v.model, id);
+        sdw_job_view_finish(&v);
+        if (same) return true;
+    }
+    return false;
+}
+
+sdw_status sdw_models_remove(sdw_models *m, const char *id, sdw_error *err)
+{
+    const char *status = sdw_worker_model_status(m->o.worker, id);
+    sdw_catalog found = { 0 };
+    sdw_removed removed;
+    bool in_use = status && strcmp(status, "unloaded");
+    if (in_use || is_downloading(m, id) || is_wanted(m, id)) return sdw_fail_field(err, SDW_BUSY, "model", "%s is in use: it is loaded, being fetched, or a job wants it", id);
+    sdw_status s = sdw_catalog_find(&m->o.places, id, &found, err);
+    if (s == SDW_OK) s = sdw_catalog_remove(&m->o.places, &found, false, &removed, err);
+    sdw_catalog_finish(&found);
+    if (s == SDW_OK) changed(m);
+    return s;
+}
+
+/* ---- create ---- */
+
+sdw_status sdw_models_create(const sdw_models_options *o, sdw_models **ret, sdw_error *err)
+{
+    sdw_catalog c;
+    sdw_models *m = sdw_calloc(1, sizeof *m);
+    if (!m) return sdw_fail_memory(err, "models", sizeof *m);
+    m->o = *o;
+    if (!m->o.first_id) m->o.first_id = "";
+    pthread_mutex_init(&m->mutex, NULL);
+    read_catalog(m, &c);
+    sdw_catalog_finish(&c);
+    *ret = m;
+    return SDW_OK;
+}
+
+void sdw_models_free(sdw_models *m)
+{
+    if (!m) return;
+    atomic_store(&m->stopping, true);
+    pthread_mutex_lock(&m->mutex);
+    join_last(m);
+    pthread_mutex_unlock(&m->mutex);
+    pthread_mutex_destroy(&m->mutex);
+    sdw_free(m);
+}
