@@ -10,5 +10,7 @@
 
 /* false also for a file that cannot be read: whoever opens it says why. */
 bool sdw_is_lfs_pointer(const char *path);
+/* The same for weights: a file, or an index (*.json) of which one shard is a pointer. */
+bool sdw_is_lfs_pointer_weights(const char *path);
 
 #endif

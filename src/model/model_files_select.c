@@ -95,12 +95,12 @@ static sdw_status first_fetched(const char *folder, const char *part, const char
     sdw_status s = SDW_OK;
     for (size_t i = 0; s == SDW_OK && !path && i < sizeof preferred / sizeof preferred[0]; i++) {
         s = probe_variant(folder, part, stem, preferred[i], &path, err);
-        if (!path || !sdw_is_lfs_pointer(path)) continue;
+        if (!path || !sdw_is_lfs_pointer_weights(path)) continue;
         if (pointer) sdw_free(path);
         else pointer = path;
         path = NULL;
     }
-    if (path && pointer) sdw_warn(warnings, "%s: is a Git LFS pointer, not the weights; %s is used in its place", pointer, path);
+    if (path && pointer) sdw_warn(warnings, "%s: is or names a Git LFS pointer in place of weights; %s is used in its place", pointer, path);
     *ret_path = path ? path : pointer;
     if (path) sdw_free(pointer);
     return s;

@@ -200,7 +200,7 @@ static void a_pointer_gives_way_to_what_was_fetched(void **state)
     assert_true(value_of(m, SDW_PART_UNET, "conv_in.bias") == 16);
     sdw_model_files_close(m);
     assert_int_equal(warnings.count, 1);
-    assert_non_null(strstr(warnings.text[0], "m/unet/diffusion_pytorch_model.safetensors: is a Git LFS pointer"));
+    assert_non_null(strstr(warnings.text[0], "m/unet/diffusion_pytorch_model.safetensors: is or names a Git LFS pointer"));
     assert_non_null(strstr(warnings.text[0], "m/unet/diffusion_pytorch_model.fp16.safetensors is used"));
     sdw_warnings_finish(&warnings);
     put("m/unet/diffusion_pytorch_model.fp16.safetensors", POINTER); /* both: the plain one is named */
@@ -209,6 +209,26 @@ static void a_pointer_gives_way_to_what_was_fetched(void **state)
     put_tensor("m/text_encoder/model.fp16.safetensors", "final_layer_norm.bias", 18);
     put_tensor("m/vae/diffusion_pytorch_model.fp16.safetensors", "conv_in.bias", 19);
     refuse("m", &fp16, SDW_FORMAT, "m/unet/diffusion_pytorch_model.fp16.safetensors: is a Git LFS pointer");
+}
+
+/* The index of shards is a small file, which a clone has even without the shards. */
+static void shards_that_are_pointers_give_way_too(void **state)
+{
+    (void)state;
+    sdw_warnings warnings = { 0 };
+    unlink("m/unet/diffusion_pytorch_model.safetensors");
+    put_tensor("m/unet/diffusion_pytorch_model-00001-of-00002.safetensors", "conv_in.bias", 5);
+    put("m/unet/diffusion_pytorch_model-00002-of-00002.safetensors", POINTER);
+    put("m/unet/diffusion_pytorch_model.safetensors.index.json",
+        "{\"weight_map\":{\"conv_in.bias\":\"diffusion_pytorch_model-00001-of-00002.safetensors\","
+        "\"conv_out.bias\":\"diffusion_pytorch_model-00002-of-00002.safetensors\"}}");
+    refuse("m", NULL, SDW_FORMAT, "m/unet/diffusion_pytorch_model-00002-of-00002.safetensors: is a Git LFS pointer");
+    put_tensor("m/unet/diffusion_pytorch_model.fp16.safetensors", "conv_in.bias", 16);
+    sdw_model_files *m = open_model("m", NULL, &warnings);
+    assert_true(value_of(m, SDW_PART_UNET, "conv_in.bias") == 16);
+    sdw_model_files_close(m);
+    assert_int_equal(warnings.count, 1);
+    sdw_warnings_finish(&warnings);
 }
 
 static void what_the_index_says_decides(void **state)
@@ -403,6 +423,7 @@ int main(void)
         IN_FOLDER(shards_are_found_by_their_index),
         IN_FOLDER(pickles_and_pointers_are_refused_with_advice),
         IN_FOLDER(a_pointer_gives_way_to_what_was_fetched),
+        IN_FOLDER(shards_that_are_pointers_give_way_too),
         IN_FOLDER(what_the_index_says_decides),
         IN_FOLDER(a_null_part_is_absent_and_a_missing_one_an_error),
         IN_FOLDER(a_single_file_takes_the_configuration_it_is_given),
