@@ -28,16 +28,27 @@ class References:
         self.subject, self.style = file["subject"], file["style"]
         refs = file["refs"].astype(np.float32)
         self.count, self.side = len(refs), refs.shape[1]
-        self.clear = (255.0 - refs[..., 3:]) / 255.0
-        self.colour = refs[..., :3]
+        colour, clear = refs[..., :3].reshape(self.count, -1, 3), (255.0 - refs[..., 3].reshape(self.count, -1)) / 255.0
+        self.colour, self.clear = np.ascontiguousarray(colour.transpose(2, 0, 1)), clear
+        # Sums over the pixels of one channel, for the square of (colour + clear * b - s) taken apart.
+        self.cc = np.square(self.colour, dtype=np.float64).sum(2)
+        self.ck = np.einsum("crp,rp->cr", self.colour, clear, dtype=np.float64)
+        self.kk = np.square(clear, dtype=np.float64).sum(1)
         self.trained = np.array([not captions.held_out_style(s, self.labels[i]) for i, s in zip(self.subject, self.style)])
 
-    def rank(self, picture, trained_only):
-        """Subject numbers, nearest first. `picture` is uint8 [256, 256, 3]."""
+    def distances(self, picture):
+        """Mean squared difference from every reference laid over the border colour of `picture`, uint8 [S, S, 3]."""
         step = picture.shape[0] // self.side
-        small = picture.reshape(self.side, step, self.side, step, 3).astype(np.float32).mean((1, 3))
-        laid = self.colour + self.clear * border(picture)
-        far = np.square(laid - small).reshape(self.count, -1).mean(1)
+        small = picture.reshape(self.side, step, self.side, step, 3).astype(np.float32).mean((1, 3)).reshape(-1, 3)
+        total = np.zeros(self.count)
+        for c, b in enumerate(border(picture)):
+            s = np.ascontiguousarray(small[:, c])
+            total += self.cc[c] + b * b * self.kk + np.square(s, dtype=np.float64).sum()
+            total += 2.0 * b * self.ck[c] - 2.0 * (self.colour[c] @ s) - 2.0 * b * (self.clear @ s)
+        return total / (3 * self.side ** 2)
+
+    def rank(self, far, trained_only):
+        """Subject numbers, nearest first, from `distances`."""
         if trained_only:
             far = np.where(self.trained, far, np.inf)
         best = {}
@@ -79,8 +90,9 @@ def prompts(data, count, seed=2024):
 def judge(picture, case, refs):
     """What one picture shows, against what its caption asked for."""
     rgb = border(picture)
-    ranked = [refs.labels[i] for i in refs.rank(picture, False)[:TOP]]
-    strict = [refs.labels[i] for i in refs.rank(picture, True)[:TOP]]
+    far = refs.distances(picture)
+    ranked = [refs.labels[i] for i in refs.rank(far, False)[:TOP]]
+    strict = [refs.labels[i] for i in refs.rank(far, True)[:TOP]]
     return {"prompt": case["prompt"], "border": [round(float(v), 1) for v in rgb], "colour": nearest_colour(rgb),
             "colour_right": nearest_colour(rgb) == case["colour"], "first": ranked, "subject_right": case["subject"] in ranked,
             "subject_first": case["subject"] == ranked[0], "subject_right_trained_only": case["subject"] in strict}

@@ -99,11 +99,12 @@ def plain_pictures(sprites, which, colour, device, jitter=None):
     return over(rgba, palette(device)[colour][:, :, None, None]) * 2.0 - 1.0
 
 
-def caption_table(sprites, tokens, per_pair, seed):
-    """Token ids int16 [N, 12, per_pair, 77] for every sprite on every colour."""
+def caption_table(sprites, rows, tokens, per_pair, seed):
+    """Token ids int16 [rows, 12, per_pair, 77] for the sprites numbered `rows` on every colour."""
     rng = random.Random(seed)
-    table = np.empty((len(sprites.index), 12, per_pair, 77), np.int16)
-    for n, (i, style) in enumerate(sprites.index):
+    table = np.empty((len(rows), 12, per_pair, 77), np.int16)
+    for n, row in enumerate(rows.tolist()):
+        i, style = sprites.index[row]
         for c, colour in enumerate(COLOUR_NAMES):
             for k in range(per_pair):
                 table[n, c, k] = tokens(captions.caption(rng, style, sprites.subjects[i], colour))

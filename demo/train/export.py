@@ -1,4 +1,7 @@
-"""Writes MODEL from OUT/vae.pt and OUT/unet.pt: configs and F16 safetensors, as diffusers lays a pipeline out."""
+"""Writes MODEL from OUT/vae.pt and OUT/unet.pt: configs and F16 safetensors, as diffusers lays a pipeline out.
+
+Of the two files, one may be missing: what it holds is left as it is in MODEL.
+"""
 import argparse
 import json
 import pathlib
@@ -6,8 +9,7 @@ import pathlib
 import torch
 from safetensors.torch import save_file
 
-from modules import TEXT, UNET, VAE, TextEncoder, VAEModel
-from train_unet import Model
+from modules import TEXT, UNET, VAE, Model, VAEModel
 
 VERSION = "0.30.0"
 
@@ -17,7 +19,7 @@ def write(path, config):
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def configs(std):
+def configs(scale):
     n = len(UNET["channels"])
     down = ["CrossAttnDownBlock2D" if a else "DownBlock2D" for a in UNET["attention"]]
     up = ["CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(UNET["attention"])]
@@ -49,7 +51,7 @@ def configs(std):
             "_class_name": "AutoencoderKL", "_diffusers_version": VERSION, "act_fn": "silu", "block_out_channels": list(VAE["channels"]),
             "down_block_types": ["DownEncoderBlock2D"] * len(VAE["channels"]), "force_upcast": False, "in_channels": 3,
             "latent_channels": VAE["latent"], "layers_per_block": VAE["layers"], "norm_num_groups": VAE["groups"], "out_channels": 3,
-            "sample_size": 256, "scaling_factor": round(1.0 / std, 6), "up_block_types": ["UpDecoderBlock2D"] * len(VAE["channels"])},
+            "sample_size": 256, "scaling_factor": scale, "up_block_types": ["UpDecoderBlock2D"] * len(VAE["channels"])},
     }
 
 
@@ -61,25 +63,41 @@ def halves(state):
     return out
 
 
+def put(module, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(halves(module.state_dict()), path, {"format": "pt"})
+    path.chmod(0o644)
+
+
+def scale_of(model):
+    path = model / "vae/config.json"
+    return json.loads(path.read_text())["scaling_factor"] if path.exists() else None
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
-    ap.add_argument("--out", type=pathlib.Path, required=True, help="folder that holds unet.pt and vae.pt")
+    ap.add_argument("--out", type=pathlib.Path, required=True, help="folder that holds unet.pt, vae.pt or both")
     ap.add_argument("--model", type=pathlib.Path, required=True, help="folder to write; its tokenizer is left alone")
     args = ap.parse_args()
-    vae = torch.load(args.out / "vae.pt", map_location="cpu")
-    state = torch.load(args.out / "unet.pt", map_location="cpu")
-    model, auto, text = Model(), VAEModel(**VAE), TextEncoder(**TEXT)
-    model.load_state_dict(state["ema"])
-    auto.load_state_dict(vae["model"])
-    text.load_state_dict(model.text.state_dict())
-    for name, config in configs(vae["std"]).items():
+    scale, said = scale_of(args.model), []
+    if (args.out / "vae.pt").exists():
+        state, auto = torch.load(args.out / "vae.pt", map_location="cpu"), VAEModel(**VAE)
+        auto.load_state_dict(state["model"])
+        scale = round(1.0 / state["std"], 6)
+        put(auto, args.model / "vae/diffusion_pytorch_model.safetensors")
+        said.append(f"VAE after {state['step']} steps, scaling factor {scale}")
+    if scale is None:
+        raise SystemExit(f"{args.out}/vae.pt: missing, and {args.model}/vae has no configuration either")
+    for name, config in configs(scale).items():
         write(args.model / name, config)
-    meta = {"format": "pt"}
-    save_file(halves(model.unet.state_dict()), args.model / "unet/diffusion_pytorch_model.safetensors", meta)
-    save_file(halves(text.state_dict()), args.model / "text_encoder/model.safetensors", meta)
-    save_file(halves(auto.state_dict()), args.model / "vae/diffusion_pytorch_model.safetensors", meta)
+    if (args.out / "unet.pt").exists():
+        state, model = torch.load(args.out / "unet.pt", map_location="cpu"), Model()
+        model.load_state_dict(state["ema"])
+        put(model.unet, args.model / "unet/diffusion_pytorch_model.safetensors")
+        put(model.text, args.model / "text_encoder/model.safetensors")
+        said.append(f"UNet and text encoder after {state['step']} steps, {state['seen']} pictures")
     size = sum(p.stat().st_size for p in args.model.rglob("*") if p.is_file())
-    print(f"{args.model}: {size / 1e6:.1f} MB, scaling factor {1.0 / vae['std']:.6f}, after {state['step']} steps")
+    print(f"{args.model}: {size / 1e6:.1f} MB; " + "; ".join(said))
 
 
 if __name__ == "__main__":

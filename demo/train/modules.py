@@ -3,10 +3,13 @@
 Module names are those of the published weight files, so a state dict saved here is a model folder's
 weight file as it stands. The maths is written down beside each block.
 """
+import json
 import math
+import pathlib
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 TEXT = dict(vocab_size=8514, width=192, layers=4, heads=3, positions=77)
@@ -339,5 +342,28 @@ class TextEncoder(nn.Module):
         return self.text_model(ids)
 
 
-def parameters(module):
-    return sum(p.numel() for p in module.parameters())
+class Model(nn.Module):
+    """Both trained parts in one module: one optimizer, one graph, one average."""
+
+    def __init__(self):
+        super().__init__()
+        self.unet, self.text = UNet(**UNET), TextEncoder(**TEXT)
+        self.unet.quiet_start()
+
+    def forward(self, x, t, ids):
+        return self.unet(x, t, self.text(ids))
+
+
+def load_model(folder):
+    """UNet and text encoder of a model folder."""
+    model, folder = Model(), pathlib.Path(folder)
+    model.unet.load_state_dict(load_file(folder / "unet/diffusion_pytorch_model.safetensors"))
+    model.text.load_state_dict(load_file(folder / "text_encoder/model.safetensors"))
+    return model
+
+
+def load_vae(folder):
+    """VAE of a model folder and its scaling factor."""
+    vae, folder = VAEModel(**VAE), pathlib.Path(folder) / "vae"
+    vae.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors"))
+    return vae, json.loads((folder / "config.json").read_text())["scaling_factor"]

@@ -1,4 +1,7 @@
-"""Draws pictures with the training-time modules, scores them, saves a contact sheet; used right after training."""
+"""Draws pictures with the training-time modules, scores them, saves contact sheets: a first look where the GPU is.
+
+The scores of the model card come from demo/eval/evaluate.py, which draws with sdw.
+"""
 import argparse
 import json
 import pathlib
@@ -8,9 +11,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from modules import VAE, VAEModel
+from modules import load_model, load_vae
 from tokens import Tokens
-from train_unet import Model, alphas
+from train_unet import alphas
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "eval"))
 import score  # noqa: E402
@@ -24,7 +27,7 @@ SHOW = ("3d red apple on a teal background", "flat fox on a purple background", 
 
 
 @torch.no_grad()
-def draw(model, vae, std, tokens, prompts, seeds, steps, guidance, device):
+def draw(model, vae, scale, tokens, prompts, seeds, steps, guidance, device):
     """DDIM, spacing "leading" with offset 1, final alpha alphas_cumprod[0]; returns uint8 [N, 256, 256, 3]."""
     abar = alphas(device)
     ids = torch.tensor([tokens(p) for p in prompts], device=device)
@@ -39,7 +42,7 @@ def draw(model, vae, std, tokens, prompts, seeds, steps, guidance, device):
         e = e0 + guidance * (e1 - e0)
         x0 = (x - (1 - a).sqrt() * e) / a.sqrt()
         x = b.sqrt() * x0 + (1 - b).sqrt() * e
-    pictures = vae.decode(x * std).float().clamp(-1, 1)
+    pictures = vae.decode(x / scale).float().clamp(-1, 1)
     return ((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
@@ -55,26 +58,23 @@ def sheet(pictures, columns):
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--data", required=True)
-    ap.add_argument("--tokenizer", required=True)
-    ap.add_argument("--out", type=pathlib.Path, required=True, help="folder that holds unet.pt and vae.pt")
+    ap.add_argument("--model", type=pathlib.Path, required=True)
     ap.add_argument("--to", type=pathlib.Path, required=True, help="folder for sheet.jpg and scores.json")
     ap.add_argument("--steps", type=int, default=20)
-    ap.add_argument("--guidance", type=float, nargs="+", default=[7.5])
+    ap.add_argument("--guidance", type=float, nargs="+", default=[4.0])
     ap.add_argument("--count", type=int, default=200)
     ap.add_argument("--batch", type=int, default=100)
     ap.add_argument("--device", default="cuda")
     args = ap.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-    state = torch.load(args.out / "unet.pt", map_location=args.device)
-    model = Model().to(args.device).eval()
-    model.load_state_dict(state["ema"])
-    vae = VAEModel(**VAE).to(args.device).eval()
-    vae.load_state_dict(torch.load(args.out / "vae.pt", map_location=args.device)["model"])
-    tokens, results = Tokens(args.tokenizer), {"step": state["step"], "seen": state["seen"]}
+    model = load_model(args.model).to(args.device).eval()
+    vae, scale = load_vae(args.model)
+    vae, tokens, results = vae.to(args.device).eval(), Tokens(args.model / "tokenizer"), {}
+    args.to.mkdir(parents=True, exist_ok=True)
     refs = score.References(args.data)
     seen, held = score.prompts(args.data, args.count)
     for g in args.guidance:
-        common = (model, vae, state["std"], tokens, args.steps, g, args.device)
+        common = (model, vae, scale, tokens, args.steps, g, args.device)
         shown = draw_all(list(SHOW), list(range(len(SHOW))), args.batch, *common)
         sheet(shown, 8).save(args.to / f"sheet-{g}.jpg", quality=88)
         row = {}
@@ -83,7 +83,7 @@ def main():
             row[name] = score.summary([score.judge(p, c, refs) for p, c in zip(pictures, cases)])
             sheet(pictures[:32], 8).resize((1024, 512)).save(args.to / f"{name}-{g}.jpg", quality=85)
         results[str(g)] = row
-        print(f"step {state['step']} guidance {g}:", json.dumps(row), flush=True)
+        print(f"guidance {g}:", json.dumps(row), flush=True)
     (args.to / "scores.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
