@@ -1,8 +1,8 @@
 #!/bin/sh
-# demo.sh [PROMPT] - installs what is missing, builds sdw, and draws pictures with the demo model into demo/out.
+# demo.sh [PROMPT] - installs what is missing, builds sdw, and draws a sheet of pictures with the demo model into demo/out.
+# With PROMPT the first picture shows that.
 set -eu
 cd "$(dirname "$0")"
-prompt=${1:-a 3d red apple on a blue background}
 out=demo/out
 
 scripts/install-deps.sh build
@@ -15,32 +15,59 @@ if ! { cmake --preset release && cmake --build --preset release --target sdw; } 
     exit 1
 fi
 
-seconds() { date +%s.%N; }
-# draw FILE WHAT ARGUMENT...: one picture, with the time it took.
+prompts() {
+    cat <<END
+${1:-3d red apple on a teal background}
+flat cat face on a purple background
+classic rocket on a blue background
+3d smiling face with sunglasses on a pink background
+flat house on a yellow background
+classic turtle on an orange background
+3d guitar on a white background
+flat sunflower on a brown background
+3d robot on a green background
+classic birthday cake on a red background
+flat penguin on a teal background
+3d castle on a gray background
+END
+}
+count=$(($(prompts "$@" | wc -l) + 2))
+number=0
+# draw FILE WHAT ARGUMENT...: one picture. sdw draws a bar of its steps under the line where there is a terminal.
 draw() {
+    number=$((number + 1))
+    printf 'demo: picture %2d of %d: %s\n' "$number" "$count" "$2"
     file=$out/$1
-    echo "demo: $2"
     shift 2
-    begun=$(seconds)
-    build/sdw generate "$@" --guidance 4 --seed 7 --force -o "$file"
-    drawn="$drawn
-  $file  $(echo "$(seconds) $begun" | awk '{ printf "%.1f s", $1 - $2 }')"
+    build/sdw generate "$@" --guidance 4 --steps 20 --seed 7 --force -o "$file" >"$out/log"
+    sed -n 's/.*, \([0-9.]* s\)$/      \1/p' "$out/log"
 }
 
-drawn=
-draw text.png "text to image: \"$prompt\"" --prompt "$prompt" --steps 20
-draw from-photo.png "image to image: a photograph of a cat, redrawn" \
-    --prompt "a 3d cat face on an orange background" --init-image demo/photos/chelsea.jpg --width 256 --height 256 --resize crop --strength 0.6 --steps 20
-draw inpainted.png "inpainting: the cup in a photograph becomes something else" \
-    --prompt "a 3d red heart on a brown background" --init-image demo/photos/coffee.jpg \
-    --mask demo/photos/coffee-mask.png --strength 1 --steps 20
+begun=$(date +%s)
+prompts "$@" >"$out/prompts"
+set --
+while read -r prompt; do
+    set -- "$@" "$out/$((number + 1)).png"
+    draw "$((number + 1)).png" "$prompt" --prompt "$prompt"
+done <"$out/prompts"
+build/sdw sheet "$@" --columns 4 --force --quiet -o "$out/sheet.png"
+drawn=$(($(date +%s) - begun))
+
+draw restyled.png "the flat house in another style (image to image)" --prompt "3d house on a yellow background" \
+    --init-image "$out/5.png" --strength 0.7
+draw inpainted.png "the cup in a photograph becomes a doughnut (inpainting)" --prompt "classic doughnut on a brown background" \
+    --init-image demo/photos/coffee.jpg --mask demo/photos/coffee-mask.png --strength 1
+rm -f "$out/log" "$out/prompts"
 
 cat <<END
 
-Pictures and the time each took:$drawn
+$# pictures in $drawn s, all on one sheet:
+  $out/sheet.png
+From pictures:
+  $out/restyled.png  $out/inpainted.png
 
 Try next:
-  build/sdw generate --prompt "a flat smiling face on a purple background" --guidance 4 --seed 1 -o smile.png
-  build/sdw generate --prompt "a 3d tiger on a green background" --guidance 4 --count 4 --steps 30
-  build/sdw generate --from $out/text.png --seed 8 -o again.png
+  build/sdw generate --prompt "flat owl on a purple background" --guidance 4 --count 4 --seed 7 -o owl.png
+  build/sdw generate --prompt "3d cat face on an orange background" --init-image demo/photos/chelsea.jpg --strength 0.6 --guidance 4 -o cat.png
+  build/sdw generate --from $out/1.png --seed 8 -o again.png
 END
