@@ -99,10 +99,7 @@ void sdw_conn_enter(sdw_conn *c, sdw_conn_phase phase, double deadline)
 
 static sdw_conn **list_of(sdw_server *s, const sdw_job_id *job)
 {
-    if (!job->text[0]) return &s->waiting[SDW_WAIT_LISTS];
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (const char *t = job->text; *t; t++) hash = (hash ^ (unsigned char)*t) * 16777619u;
-    return &s->waiting[hash % SDW_WAIT_LISTS];
+    return job->text[0] ? &s->waiting[sdw_job_hash(job) % SDW_WAIT_LISTS] : &s->waiting[SDW_WAIT_LISTS];
 }
 
 /* Lock held. */
@@ -145,20 +142,27 @@ bool sdw_conn_suspend(sdw_conn *c)
     return sleeps;
 }
 
-void sdw_conn_wake(sdw_conn *c)
+/* Whether the library has something to do now. */
+static bool resume(sdw_conn *c)
 {
     if (c->on_desk || !c->suspended) {
         c->woken = true;
-        return;
+        return false;
     }
     c->suspended = false;
     MHD_resume_connection(c->mhd);
+    return true;
+}
+
+void sdw_conn_wake(sdw_conn *c)
+{
+    if (resume(c)) sdw_waker_nudge(c->server->waker); /* the library does not tell the loop */
 }
 
 static void wake_list(sdw_conn *first, const sdw_job_id *only)
 {
     for (sdw_conn *c = first; c; c = c->next)
-        if (!only || strcmp(c->job.text, only->text) == 0) sdw_conn_wake(c);
+        if (!only || strcmp(c->job.text, only->text) == 0) (void)resume(c);
 }
 
 void sdw_conn_wake_all(sdw_server *s, const sdw_wakes *news)
@@ -168,7 +172,7 @@ void sdw_conn_wake_all(sdw_server *s, const sdw_wakes *news)
     if (news->all)
         for (int i = 0; i < SDW_WAIT_LISTS; i++) wake_list(s->waiting[i], NULL);
     else
-        for (int i = 0; i < news->count; i++) wake_list(*list_of(s, &news->job[i]), &news->job[i]);
+        for (int i = 0; i < news->count; i++) wake_list(s->waiting[news->hash[i] % SDW_WAIT_LISTS], &news->job[i]);
     wake_list(s->waiting[SDW_WAIT_LISTS], NULL);
     pthread_mutex_unlock(&s->lock);
 }

@@ -1,8 +1,8 @@
 /* impl.h - the parts of a running server, for the files of this folder that make it up; handlers see http.h.
  *
- * Threads. The loop (the HTTP library's) calls everything in exchange.c, reply.c and connection.c; the watchdog looks
- * at the table of connections; desk threads run handlers of suspended connections. What two of them touch is guarded
- * by `lock`, and marked so. The loop alone suspends; everybody resumes, through sdw_conn_wake, under the lock: a
+ * Threads. The loop calls the HTTP library and by it everything in exchange.c, reply.c and connection.c; the watchdog
+ * looks at the table of connections; desk threads run handlers of suspended connections. What two of them touch is
+ * guarded by `lock`, and marked so. The loop alone suspends; everybody resumes, through sdw_conn_wake, under the lock: a
  * suspended connection is never freed, so a wake that finds `suspended` set is safe, and one that does not leaves
  * `woken`, which the loop looks at before it suspends. */
 #ifndef SDW_SERVER_IMPL_H
@@ -52,6 +52,7 @@ struct sdw_conn {
     bool in_last_places;    /* accepted when only the places for health routes were left */
     double quiet_since;     /* STREAM: when its last byte was handed over */
     uint64_t received, acked; /* bytes, as the kernel counts them; see tcp.h */
+    double next_bytes;      /* when to ask it again */
     double acked_at;        /* when `acked` last moved, or nothing was on its way */
     sdw_job_id job;         /* WAIT, STREAM: whose news it waits for; "" = everybody's */
     sdw_conn *next, **link; /* in a list of sdw_server.waiting; link NULL = in none */
@@ -127,15 +128,18 @@ struct sdw_server {
     sdw_waker *waker, *own_waker;
     sdw_metrics *metrics;
     sdw_desk desk;
-    pthread_t watchdog;
-    bool watchdog_runs;
-    atomic_bool draining, watchdog_stop;
+    pthread_t loop, watchdog;
+    bool loop_runs, watchdog_runs;
+    int epoll_fd;           /* what the loop waits for */
+    atomic_bool draining, no_more_connections, loop_stop;
 
     /* Loop thread only. */
     size_t body_bytes;      /* of all bodies in memory */
 
     pthread_mutex_t lock;   /* guards what follows, and the marked members of connections */
     pthread_cond_t quiet;   /* an exchange ended */
+    pthread_cond_t round;   /* the watchdog shall end */
+    bool watchdog_stop;
     sdw_conn **slot;        /* open connections; NULL where none is */
     int slots;
     int connections, exchanges, streams;
@@ -149,9 +153,9 @@ void sdw_conn_notify(void *server, struct MHD_Connection *mhd, void **context, e
 void sdw_conn_enter(sdw_conn *c, sdw_conn_phase phase, double deadline);
 /* Loop thread. False: there was news meanwhile, or the server closes; look again. */
 bool sdw_conn_suspend(sdw_conn *c);
-/* Lock held. */
+/* Lock held; any thread. */
 void sdw_conn_wake(sdw_conn *c);
-/* Everybody who waits for one of these jobs. Takes the lock. */
+/* Everybody who waits for one of these jobs. Takes the lock; loop thread. */
 void sdw_conn_wake_all(sdw_server *s, const sdw_wakes *news);
 /* From now on wakes of this job reach it; takes the lock. Done before the first look, so that none is lost. */
 void sdw_conn_wait_for(sdw_conn *c, sdw_conn_phase phase, const sdw_job_id *job);
@@ -178,6 +182,10 @@ bool sdw_body_reserve(sdw_exchange *x, size_t more);
 
 /* reply.c: hands `answer` to the library. */
 enum MHD_Result sdw_reply(sdw_exchange *x);
+
+/* loop.c */
+sdw_status sdw_loop_start(sdw_server *s, sdw_error *err);
+void sdw_loop_stop(sdw_server *s);
 
 /* watchdog.c */
 void *sdw_watchdog_main(void *server);

@@ -97,9 +97,9 @@ static sdw_status start_library(sdw_server *s, sdw_error *err)
 {
     unsigned most = (unsigned)(s->o.limits.connections_max + SPARE_CONNECTIONS);
     s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, sdw_conn_accept, s, sdw_exchange_handle, s,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, sdw_conn_accept, s, sdw_exchange_handle, s,
         MHD_OPTION_EXTERNAL_LOGGER, log_library, s, /* first, so that it hears of the others */
-        MHD_OPTION_LISTEN_SOCKET, s->listener.fd,
+        MHD_OPTION_LISTEN_SOCKET, s->listener.fd, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
         /* 0: what 1 refuses (no Host, blanks in the URL) we refuse ourselves; the library would send its head twice. */
         MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_CONNECTION_LIMIT, most, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
@@ -146,21 +146,28 @@ static sdw_status listen_on(sdw_server *s, sdw_error *err)
     return s->o.worker_id ? SDW_OK : sdw_fail_memory(err, "server options", 32);
 }
 
+static void init_locks(sdw_server *s)
+{
+    pthread_condattr_t clock;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->quiet, &clock);
+    pthread_cond_init(&s->round, &clock);
+    pthread_condattr_destroy(&clock);
+}
+
 sdw_status sdw_server_start(const sdw_server_options *o, sdw_server **ret_server, sdw_error *err)
 {
     sdw_server *s = sdw_calloc(1, sizeof *s);
     if (!s) return sdw_fail_memory(err, "server", sizeof *s);
-    s->listener.fd = -1;
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->quiet, &clock);
-    pthread_condattr_destroy(&clock);
+    s->listener.fd = s->epoll_fd = -1;
+    init_locks(s);
     sdw_status status = prepare(s, o, err);
     if (status == SDW_OK) status = listen_on(s, err);
     if (status == SDW_OK) status = start_threads(s, err);
     if (status == SDW_OK) status = start_library(s, err);
+    if (status == SDW_OK) status = sdw_loop_start(s, err);
     if (status == SDW_OK) *ret_server = s;
     else sdw_server_stop(s, 0);
     return status;
@@ -194,20 +201,28 @@ static void wake_for_good(sdw_server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void stop_watchdog(sdw_server *s)
+{
+    if (!s->watchdog_runs) return;
+    pthread_mutex_lock(&s->lock);
+    s->watchdog_stop = true;
+    pthread_cond_signal(&s->round);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->watchdog, NULL);
+}
+
 void sdw_server_stop(sdw_server *s, double grace_s)
 {
     if (!s) return;
     sdw_server_drain(s);
-    if (s->daemon) {
-        s->listener.fd = MHD_quiesce_daemon(s->daemon);
+    if (s->loop_runs) {
+        atomic_store(&s->no_more_connections, true);
+        sdw_waker_nudge(s->waker);
         wait_for_answers(s, grace_s);
     }
-    atomic_store(&s->watchdog_stop, true);
-    if (s->watchdog_runs) {
-        sdw_waker_wake(s->waker, NULL);
-        pthread_join(s->watchdog, NULL);
-    }
+    stop_watchdog(s);
     sdw_desk_stop(&s->desk);
+    sdw_loop_stop(s);
     if (s->daemon) {
         wake_for_good(s);
         MHD_stop_daemon(s->daemon);
@@ -216,6 +231,7 @@ void sdw_server_stop(sdw_server *s, double grace_s)
     sdw_waker_free(s->own_waker);
     sdw_metrics_free(s->metrics);
     sdw_free(s->slot);
+    pthread_cond_destroy(&s->round);
     pthread_cond_destroy(&s->quiet);
     pthread_mutex_destroy(&s->lock);
     sdw_arena_finish(&s->arena);

@@ -1,28 +1,31 @@
-/* waker.c - see server.h. A wake costs the engine's thread one short lock and at most one signal, however many readers
- * there are; resuming them is the watchdog's work. */
+/* waker.c - see server.h. A wake costs the engine's thread one short lock and at most one system call, however many
+ * readers there are; resuming them is the loop's work. */
 #include "server/waker.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <string.h>
-#include <time.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "core/mem.h"
 
 struct sdw_waker {
-    pthread_mutex_t mutex; /* guards pending */
-    pthread_cond_t news;
+    int fd;
+    pthread_mutex_t mutex; /* guards the rest */
+    bool signalled;        /* written to fd since the last take */
     sdw_wakes pending;
 };
 
 sdw_waker *sdw_waker_create(void)
 {
     sdw_waker *w = sdw_calloc(1, sizeof *w);
-    pthread_condattr_t clock;
     if (!w) return NULL;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->news, &clock);
-    pthread_condattr_destroy(&clock);
+    w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->fd < 0) {
+        sdw_free(w);
+        return NULL;
+    }
     pthread_mutex_init(&w->mutex, NULL);
     return w;
 }
@@ -30,44 +33,72 @@ sdw_waker *sdw_waker_create(void)
 void sdw_waker_free(sdw_waker *w)
 {
     if (!w) return;
-    pthread_cond_destroy(&w->news);
+    close(w->fd);
     pthread_mutex_destroy(&w->mutex);
     sdw_free(w);
 }
 
+int sdw_waker_fd(const sdw_waker *w)
+{
+    return w->fd;
+}
+
+uint32_t sdw_job_hash(const sdw_job_id *id)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (const char *t = id->text; *t; t++) hash = (hash ^ (unsigned char)*t) * 16777619u;
+    return hash;
+}
+
 static void add(sdw_wakes *p, const sdw_job_id *id)
 {
+    uint32_t hash = sdw_job_hash(id);
     for (int i = 0; i < p->count; i++)
-        if (strcmp(p->job[i].text, id->text) == 0) return;
-    if (p->count < SDW_WAKER_JOBS_MAX) p->job[p->count++] = *id;
-    else p->all = true;
+        if (p->hash[i] == hash && strcmp(p->job[i].text, id->text) == 0) return;
+    if (p->count == SDW_WAKER_JOBS_MAX) {
+        p->all = true;
+        return;
+    }
+    p->hash[p->count] = hash;
+    p->job[p->count++] = *id;
+}
+
+/* Lock held. */
+static void signal_once(sdw_waker *w)
+{
+    const uint64_t one = 1;
+    if (w->signalled) return;
+    w->signalled = true;
+    ssize_t n = write(w->fd, &one, sizeof one);
+    (void)n; /* the counter is far from full */
 }
 
 void sdw_waker_wake(void *waker, const sdw_job_id *id)
 {
     sdw_waker *w = waker;
     pthread_mutex_lock(&w->mutex);
-    bool first = w->pending.count == 0 && !w->pending.all;
     if (id) add(&w->pending, id);
     else w->pending.all = true;
-    if (first) pthread_cond_signal(&w->news);
+    signal_once(w);
     pthread_mutex_unlock(&w->mutex);
 }
 
-void sdw_waker_wait(sdw_waker *w, double timeout_s, sdw_wakes *ret)
+void sdw_waker_nudge(sdw_waker *w)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    double at = (double)until.tv_nsec * 1e-9 + timeout_s;
-    until.tv_sec += (time_t)at;
-    until.tv_nsec = (long)((at - (double)(time_t)at) * 1e9);
     pthread_mutex_lock(&w->mutex);
-    int late = 0;
-    while (w->pending.count == 0 && !w->pending.all && !late) late = pthread_cond_timedwait(&w->news, &w->mutex, &until);
+    signal_once(w);
+    pthread_mutex_unlock(&w->mutex);
+}
+
+void sdw_waker_take(sdw_waker *w, sdw_wakes *ret)
+{
+    pthread_mutex_lock(&w->mutex);
     ret->count = w->pending.count;
     ret->all = w->pending.all;
     memcpy(ret->job, w->pending.job, sizeof ret->job[0] * (size_t)w->pending.count);
+    memcpy(ret->hash, w->pending.hash, sizeof ret->hash[0] * (size_t)w->pending.count);
     w->pending.count = 0;
     w->pending.all = false;
+    w->signalled = false;
     pthread_mutex_unlock(&w->mutex);
 }

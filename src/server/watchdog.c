@@ -1,11 +1,11 @@
-/* watchdog.c - one thread that wakes those whose job has news, and four times a second looks at every connection: heads
- * and bodies past their deadline, readers that take nothing, clients that left while their answer is being made, streams
- * that were silent for long.
+/* watchdog.c - one thread that looks at every connection four times a second: heads and bodies past their deadline, readers
+ * that take nothing, clients that left while their answer is being made, streams that were silent for long.
  *
  * The library's own timeout is not used: every byte that drips in would reset it. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -27,11 +27,20 @@ static void close_connection(sdw_conn *c, const char *why)
     sdw_conn_wake(c);
 }
 
+/* Seconds between two questions to the kernel, one system call each: an eighth of the shortest time that they serve. */
+static double bytes_every(const sdw_server_limits *l)
+{
+    double shortest = l->write_timeout_s < l->header_timeout_s ? l->write_timeout_s : l->header_timeout_s;
+    return shortest > 8 ? 1 : shortest / 8;
+}
+
 static void look_at_bytes(sdw_conn *c, double now, const sdw_server_limits *l)
 {
     sdw_tcp_state tcp;
     bool writes = c->phase == SDW_CONN_SEND || c->phase == SDW_CONN_STREAM;
-    if ((!writes && c->phase != SDW_CONN_IDLE) || !sdw_tcp_look(c->fd, &tcp)) return;
+    if ((!writes && c->phase != SDW_CONN_IDLE) || now < c->next_bytes) return;
+    c->next_bytes = now + bytes_every(l);
+    if (!sdw_tcp_look(c->fd, &tcp)) return;
     if (c->phase == SDW_CONN_IDLE && tcp.received != c->received) { /* the next head has begun */
         c->phase = SDW_CONN_HEAD;
         c->deadline = now + l->header_timeout_s;
@@ -40,12 +49,6 @@ static void look_at_bytes(sdw_conn *c, double now, const sdw_server_limits *l)
     if (!tcp.outstanding || tcp.acked != c->acked) c->acked_at = now;
     c->acked = tcp.acked;
     if (now - c->acked_at >= l->write_timeout_s) close_connection(c, "reader took no byte");
-}
-
-static bool client_left(const sdw_conn *c)
-{
-    struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
-    return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
 /* A handler that no desk thread has begun: 408. One that runs is not interrupted; what it did must be told. */
@@ -69,38 +72,53 @@ static void deadline_passed(sdw_conn *c)
     }
 }
 
-static void look_at(sdw_conn *c, double now, const sdw_server_limits *l)
+static void look_at(sdw_conn *c, bool left, double now, const sdw_server_limits *l)
 {
     if (c->deadline > 0 && now >= c->deadline) deadline_passed(c);
-    look_at_bytes(c, now, l);
+    if (!c->gone) look_at_bytes(c, now, l);
     if (c->gone) return;
-    if (c->suspended && client_left(c)) close_connection(c, "client left");
+    if (left) close_connection(c, "client left");
     else if (c->phase == SDW_CONN_STREAM && c->suspended && now - c->quiet_since >= l->keep_alive_s) sdw_conn_wake(c);
+}
+
+/* Lock held, count at most BATCH. The library does not look at suspended connections, so we ask for their ends; half
+ * of one counts. */
+static void look_at_batch(sdw_server *s, sdw_conn *const *slot, int count)
+{
+    struct pollfd ends[BATCH];
+    double now = sdw_clock_monotonic_s();
+    for (int i = 0; i < count; i++) ends[i] = (struct pollfd){ .fd = slot[i] && slot[i]->suspended ? slot[i]->fd : -1, .events = POLLRDHUP };
+    (void)poll(ends, (nfds_t)count, 0);
+    for (int i = 0; i < count; i++)
+        if (slot[i]) look_at(slot[i], (ends[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0, now, &s->o.limits);
 }
 
 static void look_at_all(sdw_server *s)
 {
     for (int at = 0; at < s->slots; at += BATCH) {
-        double now = sdw_clock_monotonic_s();
         pthread_mutex_lock(&s->lock);
-        for (int i = at; i < at + BATCH && i < s->slots; i++)
-            if (s->slot[i]) look_at(s->slot[i], now, &s->o.limits);
+        look_at_batch(s, s->slot + at, s->slots - at < BATCH ? s->slots - at : BATCH);
         pthread_mutex_unlock(&s->lock);
     }
 }
 
+/* Waits for the next round; false: it is the end. */
+static bool next_round(sdw_server *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(ROUND_S * 1e9);
+    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    int late = 0;
+    pthread_mutex_lock(&s->lock);
+    while (!s->watchdog_stop && !late) late = pthread_cond_timedwait(&s->round, &s->lock, &until);
+    bool stop = s->watchdog_stop;
+    pthread_mutex_unlock(&s->lock);
+    return !stop;
+}
+
 void *sdw_watchdog_main(void *server)
 {
-    sdw_server *s = server;
-    sdw_wakes news;
-    double next = sdw_clock_monotonic_s() + ROUND_S;
-    while (!atomic_load(&s->watchdog_stop)) {
-        double now = sdw_clock_monotonic_s();
-        sdw_waker_wait(s->waker, next > now ? next - now : 0, &news);
-        sdw_conn_wake_all(s, &news);
-        if (sdw_clock_monotonic_s() < next) continue;
-        look_at_all(s);
-        next = sdw_clock_monotonic_s() + ROUND_S;
-    }
+    while (next_round(server)) look_at_all(server);
     return NULL;
 }
