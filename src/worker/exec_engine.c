@@ -7,11 +7,13 @@
 #include "engine/conditioning.h"
 #include "engine/inside.h"
 #include "engine/job.h"
+#include "engine/projection.h"
 #include "engine/resolve.h"
 #include "worker/executor.h"
 
 struct sdw_exec_model {
     sdw_engine *engine;
+    sdw_projection projection;   /* fitted at the first preview; channels 0: not yet */
     sdw_warn_fn *warn;           /* of the job whose unit runs now */
     void *warn_ctx;
 };
@@ -218,20 +220,17 @@ static sdw_status take(sdw_exec_job *j, int index, sdw_picture *ret, uint64_t *r
 
 static sdw_status preview(sdw_exec_job *j, sdw_picture *ret, sdw_error *err)
 {
-    static const float factor[4][3] = { { 0.3512f, 0.2297f, 0.3227f }, { 0.3250f, 0.4974f, 0.2350f }, { -0.2829f, 0.1762f, 0.2721f }, { -0.2120f, -0.2616f, -0.7177f } };
+    sdw_exec_model *m = j->model;
     int channels, h, w;
+    sdw_status status = SDW_OK;
     const float *z = sdw_job_estimate(j->job, &channels, &h, &w);
-    if (!z || channels != 4) return sdw_fail(err, SDW_NOT_FOUND, "no estimate yet");
-    size_t hw = (size_t)h * (size_t)w;
-    sdw_picture p = { .width = w, .height = h, .channels = 3, .pixels = sdw_malloc(3 * hw) };
-    if (!p.pixels) return sdw_fail_memory(err, "preview", 3 * hw);
-    for (size_t i = 0; i < hw; i++)
-        for (int c = 0; c < 3; c++) {
-            float v = 0;
-            for (int k = 0; k < 4; k++) v += factor[k][c] * z[(size_t)k * hw + i];
-            v = 127.5f * v + 127.5f;
-            p.pixels[3 * i + (size_t)c] = (uint8_t)(!(v > 0) ? 0 : v > 255 ? 255 : v);
-        }
+    if (!z) return sdw_fail(err, SDW_NOT_FOUND, "no estimate yet");
+    if (!m->projection.channels) status = sdw_projection_fit(sdw_engine_pipeline(m->engine), &m->projection, err);
+    if (status != SDW_OK) return status;
+    size_t cells = (size_t)h * (size_t)w;
+    sdw_picture p = { .width = w, .height = h, .channels = 3, .pixels = sdw_malloc(3 * cells) };
+    if (!p.pixels) return sdw_fail_memory(err, "preview", 3 * cells);
+    sdw_projection_apply(&m->projection, z, cells, p.pixels);
     *ret = p;
     return SDW_OK;
 }

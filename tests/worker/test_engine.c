@@ -1,10 +1,13 @@
 /* The real engine under the worker, on the small models of tests/engine: bytes in company, masks, previews, failures. */
 #include "worker/bed.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
 #include "engine/tiny.h"
+#include "image/image.h"
 
 enum { JOBS = 4 };
 
@@ -144,6 +147,71 @@ static void a_model_is_switched_at_run_time(void **state)
     bed_close(&b);
 }
 
+/* Mean colour of each cell of 8 x 8 pixels. */
+static void cell_means(const uint8_t *pixels, int width, int height, double *ret)
+{
+    int cells = width / 8;
+    for (int i = 0; i < cells * (height / 8) * 3; i++) ret[i] = 0;
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++)
+            for (int c = 0; c < 3; c++) ret[(y / 8 * cells + x / 8) * 3 + c] += pixels[(y * width + x) * 3 + c] / 64.0;
+}
+
+static double correlation(const double *a, const double *b, int n)
+{
+    double ma = 0, mb = 0, ab = 0, aa = 0, bb = 0;
+    for (int i = 0; i < n; i++) ma += a[i] / n, mb += b[i] / n;
+    for (int i = 0; i < n; i++) ab += (a[i] - ma) * (b[i] - mb), aa += (a[i] - ma) * (a[i] - ma), bb += (b[i] - mb) * (b[i] - mb);
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+}
+
+/* The trained demo model: the projected preview of the last step has the colours of the picture, cell by cell. */
+static void a_projected_preview_looks_like_the_picture(void **state)
+{
+    (void)state;
+    enum { SIDE = 128, VALUES = SIDE / 8 * (SIDE / 8) * 3 };
+    static double seen[VALUES], drawn[VALUES];
+    const char *model = getenv("SDW_DEMO_MODEL");
+    static const char *const prompts[] = { "a red circle on a white background", "a blue square on yellow", "a green triangle" };
+    bed b;
+    if (!model) skip();
+    open_engine(&b, model, 2);
+    for (int i = 0; i < 3; i++) {
+        sdw_job_request r = { .preview_every = 100 };
+        sdw_params_init(&r.params);
+        r.params.prompt = prompts[i];
+        r.params.width = r.params.height = SIDE;
+        r.params.steps = 12;
+        r.params.seed = 5;
+        r.params.has_seed = 1;
+        sdw_job_id id = bed_submit(&b, &r);
+        assert_int_equal(bed_wait_end(&b, &id), SDW_JOB_COMPLETED);
+        size_t size;
+        uint8_t *pixels = bed_pixels(&b, &id, 0, &size);
+        cell_means(pixels, SIDE, SIDE, drawn);
+        sdw_free(pixels);
+        sdw_event e = { .number = 0 };
+        int found = 0;
+        for (uint64_t after = 0; sdw_worker_event(b.w, &id, after, &e, NULL) == SDW_OK; after = e.number) {
+            if (e.kind == SDW_EVENT_PREVIEW && e.step == 12) {
+                sdw_image *image;
+                const void *png = sdw_blob_bytes(e.picture, &size);
+                assert_int_equal(sdw_image_decode(png, size, NULL, &image, NULL), SDW_OK);
+                assert_int_equal(image->width, SIDE);
+                cell_means(image->pixels, SIDE, SIDE, seen);
+                sdw_image_free(image);
+                found = 1;
+            }
+            sdw_event_finish(&e);
+        }
+        assert_true(found);
+        double r2 = correlation(seen, drawn, VALUES);
+        print_message("%s: correlation %.3f\n", prompts[i], r2);
+        assert_true(r2 > 0.8);
+    }
+    bed_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +220,7 @@ int main(void)
         cmocka_unit_test(values_that_are_not_finite_fail_the_job_alone),
         cmocka_unit_test(a_job_too_large_for_the_memory_is_refused_with_both_numbers),
         cmocka_unit_test(a_model_is_switched_at_run_time),
+        cmocka_unit_test(a_projected_preview_looks_like_the_picture),
     };
     return cmocka_run_group_tests(tests, write_models, NULL);
 }
