@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "engine/prompt_cache.h"
 #include "text/prompt.h"
 
 enum { ROWS_MAX = 2, ENCODERS_MAX = 2, LENGTH = 77 };
@@ -177,6 +178,14 @@ static sdw_status allocate(const sdw_pipeline_shape *shape, const sdw_params *r,
     return SDW_OK;
 }
 
+/* With a cache: its key for r, and whether what it stands for is there. Without, or without memory: no. */
+static bool cached(sdw_engine *e, const sdw_params *r, const prompts *p, char key[SDW_SHA256_HEX_SIZE], sdw_conditioning *ret)
+{
+    key[0] = '\0';
+    if (!e->prompts || sdw_prompt_cache_key(r, p->rows, p->chunks, key, NULL) != SDW_OK) return false;
+    return sdw_prompt_cache_get(e->prompts, key, sdw_pipeline_shape_of(e->pipeline), ret);
+}
+
 sdw_status sdw_conditioning_encode(sdw_engine *e, const sdw_params *r, sdw_conditioning *ret, sdw_error *err)
 {
     const sdw_pipeline_shape *shape = sdw_pipeline_shape_of(e->pipeline);
@@ -185,6 +194,11 @@ sdw_status sdw_conditioning_encode(sdw_engine *e, const sdw_params *r, sdw_condi
     sdw_status status = tokenize(e, r, &p, &warnings, err);
     sdw_engine_warn_all(e, &warnings);
     if (status != SDW_OK) return status;
+    char key[SDW_SHA256_HEX_SIZE];
+    if (cached(e, r, &p, key, ret)) {
+        finish(&p);
+        return SDW_OK;
+    }
     sdw_conditioning c = { .rows = p.rows, .tokens = p.chunks * LENGTH };
     status = allocate(shape, r, &c, err);
     for (int k = 0, column = 0; k < shape->text_encoders && status == SDW_OK; k++) {
@@ -192,6 +206,7 @@ sdw_status sdw_conditioning_encode(sdw_engine *e, const sdw_params *r, sdw_condi
         column += shape->text_width[k];
     }
     finish(&p);
+    if (status == SDW_OK && key[0]) sdw_prompt_cache_put(e->prompts, key, shape, &c);
     if (status == SDW_OK) *ret = c;
     else sdw_conditioning_finish(&c);
     return status;

@@ -10,6 +10,7 @@
 #include "engine/batch.h"
 #include "diffusion/sampling.h"
 #include "engine/pipeline_impl.h"
+#include "engine/prompt_cache.h"
 
 void sdw_engine_warn(sdw_engine *e, const char *format, ...)
 {
@@ -119,6 +120,7 @@ void sdw_engine_close(sdw_engine *e)
 {
     if (!e) return;
     if (e->pipeline) sdw_batch_free(e, e->batch);
+    sdw_prompt_cache_free(e->prompts);
     sdw_pipeline_close(e->pipeline);
     sdw_free(e);
 }

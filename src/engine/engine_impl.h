@@ -17,6 +17,7 @@ struct sdw_engine {
     uint64_t memory_limit;      /* bytes; never 0 */
     bool release_parts;         /* options.release_parts */
     struct sdw_batch *batch;    /* batch.h; made at the first step */
+    struct sdw_prompt_cache *prompts; /* prompt_cache.h; NULL: every prompt is encoded */
     sdw_warn_fn *warn;
     void *warn_ctx;
 };

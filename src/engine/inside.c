@@ -1,8 +1,10 @@
 /* inside.c - see inside.h. */
 #include "engine/inside.h"
 
+#include "core/mem.h"
 #include "engine/engine_impl.h"
 #include "engine/pipeline_impl.h"
+#include "engine/prompt_cache.h"
 
 sdw_pipeline *sdw_engine_pipeline(sdw_engine *e)
 {
@@ -12,6 +14,23 @@ sdw_pipeline *sdw_engine_pipeline(sdw_engine *e)
 uint64_t sdw_engine_memory_limit(const sdw_engine *e)
 {
     return e->memory_limit;
+}
+
+sdw_status sdw_engine_cache_prompts(sdw_engine *e, size_t bytes, sdw_error *err)
+{
+    sdw_prompt_cache_free(e->prompts);
+    e->prompts = sdw_prompt_cache_create(bytes);
+    return e->prompts ? SDW_OK : sdw_fail_memory(err, "prompt cache", sizeof e->prompts);
+}
+
+size_t sdw_engine_prompt_bytes(const sdw_engine *e)
+{
+    return sdw_prompt_cache_bytes(e->prompts);
+}
+
+unsigned long sdw_engine_prompt_hits(const sdw_engine *e)
+{
+    return sdw_prompt_cache_hits(e->prompts);
 }
 
 sdw_status sdw_pipeline_time_ops(sdw_pipeline *p, sdw_error *err)

@@ -9,6 +9,11 @@
 sdw_pipeline *sdw_engine_pipeline(sdw_engine *e);
 uint64_t sdw_engine_memory_limit(const sdw_engine *e); /* bytes; never 0 */
 
+/* From now on encoded prompts are kept, up to `bytes`, for requests that repeat them. */
+sdw_status sdw_engine_cache_prompts(sdw_engine *e, size_t bytes, sdw_error *err);
+size_t sdw_engine_prompt_bytes(const sdw_engine *e);
+unsigned long sdw_engine_prompt_hits(const sdw_engine *e);
+
 /* Wall time of one op of the latest timed run. Strings belong to the plan: valid until the next run. */
 typedef struct sdw_op_time {
     const char *name, *kind;

@@ -11,6 +11,9 @@
 #include "engine/resolve.h"
 #include "worker/executor.h"
 
+/* Encoded prompts kept of one model: some 65 pairs for SD 1.5, 25 for XL. */
+#define PROMPT_BYTES ((size_t)32 << 20)
+
 struct sdw_exec_model {
     sdw_engine *engine;
     sdw_projection projection;   /* fitted at the first preview; channels 0: not yet */
@@ -34,6 +37,13 @@ static void pass_warning(void *ctx, const char *sentence)
     if (m->warn) m->warn(m->warn_ctx, sentence);
 }
 
+static void engine_close(sdw_exec_model *m)
+{
+    if (!m) return;
+    sdw_engine_close(m->engine);
+    sdw_free(m);
+}
+
 static sdw_status engine_open(const sdw_engine_options *o, sdw_exec_model **ret, sdw_error *err)
 {
     sdw_exec_model *m = sdw_calloc(1, sizeof *m);
@@ -44,17 +54,11 @@ static sdw_status engine_open(const sdw_engine_options *o, sdw_exec_model **ret,
     own.warn = pass_warning;
     own.warn_ctx = m;
     sdw_status status = sdw_engine_open(&own, &m->engine, err);
+    if (status == SDW_OK) status = sdw_engine_cache_prompts(m->engine, PROMPT_BYTES, err);
     m->warn = NULL;
-    if (status != SDW_OK) sdw_free(m);
+    if (status != SDW_OK) engine_close(m);
     else *ret = m;
     return status;
-}
-
-static void engine_close(sdw_exec_model *m)
-{
-    if (!m) return;
-    sdw_engine_close(m->engine);
-    sdw_free(m);
 }
 
 typedef struct loading {
@@ -84,7 +88,7 @@ static void engine_unload(sdw_exec_model *m)
 
 static uint64_t engine_held(sdw_exec_model *m)
 {
-    return sdw_pipeline_held(sdw_engine_pipeline(m->engine));
+    return sdw_pipeline_held(sdw_engine_pipeline(m->engine)) + sdw_engine_prompt_bytes(m->engine);
 }
 
 static const sdw_model_info *engine_info(const sdw_exec_model *m)
@@ -124,7 +128,7 @@ static bool engine_fits(sdw_exec_model *m, const sdw_exec_job *j, int rows)
     enum { HOST_BYTES = 32 << 20 }; /* the program itself, as sdw_job_cost counts it */
     sdw_pipeline *p = sdw_engine_pipeline(m->engine);
     sdw_job_key key;
-    uint64_t want, held = sdw_pipeline_held(p), limit = sdw_engine_memory_limit(m->engine);
+    uint64_t want, held = engine_held(m), limit = sdw_engine_memory_limit(m->engine);
     sdw_job_key_of(j->job, &key);
     sdw_status status = rows ? sdw_batch_bytes(m->engine, &key, rows, &want, NULL) : sdw_pipeline_unit_bytes(p, key.rows, key.tokens, key.h, key.w, &want, NULL);
     uint64_t pool = sdw_pipeline_pool_bytes(p);

@@ -10,6 +10,7 @@
 
 #include "core/mem.h"
 #include "engine/batch.h"
+#include "engine/inside.h"
 #include "engine/tiny.h"
 
 static int write_models(void **state)
@@ -296,6 +297,37 @@ static void a_look_at_the_unfinished_picture_changes_nothing(void **state)
     sdw_engine_close(e);
 }
 
+static void kept_prompts_change_nothing(void **state)
+{
+    (void)state;
+    static const char *const folders[] = { "sd15", "sdxl" };
+    for (int f = 0; f < 2; f++) {
+        sdw_error err = { 0 };
+        sdw_engine *e = tiny_open(folders[f], NULL), *plain = tiny_open(folders[f], NULL);
+        assert_int_equal(sdw_engine_cache_prompts(e, (size_t)64 << 10, &err), SDW_OK); /* room for two or so */
+        unsigned long hits = 0;
+        for (int i = 0; i < 12; i++) {
+            static const int order[12] = { 0, 0, 1, 0, 2, 3, 4, 0, 2, 2, 1, 1 };
+            sdw_params p = request(order[i]);
+            p.steps = 1;
+            p.sampler = "euler";
+            p.negative_prompt = p.guidance > 1 ? (i == 9 ? "ugly" : "") : NULL;
+            if (i == 10) p.width = 64;
+            sdw_result *a = tiny_generate(e, &p), *b = tiny_generate(plain, &p);
+            assert_true(tiny_same(&a->images[0], &b->images[0]));
+            sdw_result_free(a);
+            sdw_result_free(b);
+            if (i == 1) assert_int_equal(sdw_engine_prompt_hits(e), 1);
+            if (i == 9) assert_int_equal(sdw_engine_prompt_hits(e), hits); /* another negative prompt */
+            if (i == 10) assert_int_equal(sdw_engine_prompt_hits(e), hits); /* another size */
+            hits = sdw_engine_prompt_hits(e);
+            assert_true(sdw_engine_prompt_bytes(e) <= (size_t)64 << 10);
+        }
+        sdw_engine_close(e);
+        sdw_engine_close(plain);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +337,7 @@ int main(void)
         cmocka_unit_test(pictures_with_a_mask_share_evaluations),
         cmocka_unit_test(a_job_may_end_its_steps_early),
         cmocka_unit_test(a_look_at_the_unfinished_picture_changes_nothing),
+        cmocka_unit_test(kept_prompts_change_nothing),
     };
     return cmocka_run_group_tests(tests, write_models, NULL);
 }
