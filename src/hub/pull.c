@@ -263,20 +263,30 @@ static sdw_status run_workers(const sdw_hub_settings *settings, const sdw_hub_pl
     return s;
 }
 
-/* All of it must fit, less what lies in partial files; each file is checked again when its turn comes. */
-static sdw_status check_space(const sdw_hub_settings *settings, const sdw_hub_plan *plan, sdw_error *err)
+/* Bytes of a missing task that lie in the cache already: its blob, or a beginning of it. */
+static sdw_status bytes_there(const sdw_hub_settings *settings, const sdw_hub_plan *plan, const sdw_hub_task *t, uint64_t *ret, sdw_error *err)
 {
     char path[SDW_HUB_PATH_MAX];
-    uint64_t bytes = plan->bytes_missing;
+    const char *hash = plan->order[t->first]->hash;
+    *ret = 0;
+    if (!hash[0]) return SDW_OK;
+    sdw_status s = sdw_hub_place_of(settings->cache, plan->id, SDW_HUB_BLOB, hash, path, err);
+    if (s == SDW_OK && sdw_hub_file_bytes(path) == t->size) *ret = t->size;
+    if (s != SDW_OK || *ret) return s;
+    s = sdw_hub_place_of(settings->cache, plan->id, SDW_HUB_PARTIAL, hash, path, err);
+    if (s == SDW_OK && sdw_hub_file_bytes(path) <= t->size) *ret = sdw_hub_file_bytes(path);
+    return s;
+}
+
+/* All of it must fit; each file is checked again when its turn comes. */
+static sdw_status check_space(const sdw_hub_settings *settings, const sdw_hub_plan *plan, sdw_error *err)
+{
+    uint64_t bytes = plan->bytes_missing, there = 0;
     for (size_t i = 0; i < plan->task_count; i++) {
-        const char *hash = plan->order[plan->tasks[i].first]->hash;
-        static const sdw_hub_place places[] = { SDW_HUB_PARTIAL, SDW_HUB_BLOB };
-        for (size_t k = 0; !plan->tasks[i].present && hash[0] && k < 2; k++) {
-            sdw_status s = sdw_hub_place_of(settings->cache, plan->id, places[k], hash, path, err);
-            if (s != SDW_OK) return s;
-            uint64_t have = sdw_hub_file_bytes(path);
-            bytes -= have < plan->tasks[i].size ? have : k ? plan->tasks[i].size : 0;
-        }
+        if (plan->tasks[i].present) continue;
+        sdw_status s = bytes_there(settings, plan, &plan->tasks[i], &there, err);
+        if (s != SDW_OK) return s;
+        bytes -= there;
     }
     return sdw_hub_check_space(settings->cache, bytes, err);
 }

@@ -268,11 +268,38 @@ static sdw_status open_part(sdw_model_files_impl *m, int i, const char *folder, 
     }
 }
 
+/* Which parts have the variant? A mix is allowed, as it is for the Python loader and for downloads; SDW_NOT_FOUND, of the
+ * first part, if no part has it. */
+static sdw_status find_variant(const sdw_model_files_impl *m, const char *folder, const char *variant, bool has[SDW_PART_COUNT],
+                               sdw_error *err)
+{
+    sdw_error first = { 0 }, why = { 0 };
+    int count = 0;
+    for (int i = 0; i < SDW_PART_COUNT; i++) {
+        char *path = NULL;
+        if (!m->pub.part[i].present) continue;
+        sdw_status s = sdw_model_weights_path(folder, m->pub.part[i].name, variant, &path, NULL, &why);
+        sdw_free(path);
+        has[i] = s == SDW_OK;
+        count += has[i];
+        if (s != SDW_OK && (first.status == SDW_OK || s != SDW_NOT_FOUND)) first = why;
+        if (s != SDW_OK && s != SDW_NOT_FOUND) break; /* the name itself is refused, or there is no memory */
+    }
+    if (count > 0 && (first.status == SDW_OK || first.status == SDW_NOT_FOUND)) return SDW_OK;
+    if (err) *err = first;
+    return first.status;
+}
+
 sdw_status sdw_model_folder_open_weights(sdw_model_files_impl *m, const char *folder, const char *variant, sdw_warnings *warnings,
                                          sdw_error *err)
 {
-    sdw_status s = SDW_OK;
-    for (int i = 0; s == SDW_OK && i < SDW_PART_COUNT; i++)
-        if (m->pub.part[i].present) s = open_part(m, i, folder, variant, warnings, err);
+    bool has[SDW_PART_COUNT] = { false };
+    sdw_status s = variant ? find_variant(m, folder, variant, has, err) : SDW_OK;
+    for (int i = 0; s == SDW_OK && i < SDW_PART_COUNT; i++) {
+        if (!m->pub.part[i].present) continue;
+        if (variant && !has[i])
+            sdw_warn(warnings, "%s/%s: no weights of variant %s; its plain ones are used beside %s of others", folder, m->pub.part[i].name, variant, variant);
+        s = open_part(m, i, folder, has[i] ? variant : NULL, warnings, err);
+    }
     return s;
 }

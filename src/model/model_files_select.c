@@ -50,6 +50,9 @@ static sdw_status probe_variant(const char *folder, const char *part, const char
     sdw_status s = probe(folder, part, name, ret_path, err);
     if (s != SDW_OK || *ret_path) return s;
     snprintf(name, sizeof name, "%s.safetensors.index%s%s.json", stem, dot, variant);
+    s = probe(folder, part, name, ret_path, err);
+    if (s != SDW_OK || *ret_path || !*variant) return s;
+    snprintf(name, sizeof name, "%s.safetensors.%s.index.json", stem, variant); /* how older writers named it */
     return probe(folder, part, name, ret_path, err);
 }
 

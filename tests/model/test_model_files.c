@@ -123,7 +123,8 @@ static void a_folder_gives_its_parts_under_canonical_names(void **state)
 static void the_plain_file_is_preferred_and_fp16_is_second(void **state)
 {
     (void)state;
-    const sdw_model_files_options fp16 = { .variant = "fp16" }, ema = { .variant = "non_ema" };
+    const sdw_model_files_options fp16 = { .variant = "fp16" }, ema = { .variant = "non_ema" }, bf16 = { .variant = "bf16" };
+    sdw_warnings warnings = { 0 };
     put_tensor("m/unet/diffusion_pytorch_model.fp16.safetensors", "conv_in.bias", 16);
     put_tensor("m/unet/diffusion_pytorch_model.non_ema.safetensors", "conv_in.bias", 17);
     sdw_model_files *m = open_model("m", NULL, NULL);
@@ -133,8 +134,14 @@ static void the_plain_file_is_preferred_and_fp16_is_second(void **state)
     m = open_model("m", NULL, NULL);
     assert_true(value_of(m, SDW_PART_UNET, "conv_in.bias") == 16);
     sdw_model_files_close(m);
-    refuse("m", &fp16, SDW_NOT_FOUND, "m/text_encoder: no weights of variant fp16");
-    refuse("m", &ema, SDW_NOT_FOUND, "no weights of variant non_ema");
+    refuse("m", &bf16, SDW_NOT_FOUND, "m/text_encoder: no weights of variant bf16");
+    m = open_model("m", &ema, &warnings); /* of one part only: the others are plain, and that is told */
+    assert_true(value_of(m, SDW_PART_UNET, "conv_in.bias") == 17);
+    assert_true(value_of(m, SDW_PART_TEXT_ENCODER, "final_layer_norm.bias") == 3);
+    sdw_model_files_close(m);
+    assert_int_equal(warnings.count, 2);
+    assert_non_null(strstr(warnings.text[0], "m/text_encoder: no weights of variant non_ema; its plain ones"));
+    sdw_warnings_finish(&warnings);
     put_tensor("m/text_encoder/model.fp16.safetensors", "final_layer_norm.bias", 18);
     put_tensor("m/vae/diffusion_pytorch_model.fp16.safetensors", "conv_in.bias", 19);
     m = open_model("m", &fp16, NULL);
