@@ -3,8 +3,9 @@
  * $SDW_KILLS rounds (3), $SDW_KILL_SEED for the moments; `make kill-test` does 30. */
 #include "service/harness.h"
 
-#include <pthread.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,13 +57,24 @@ static void undisturbed(void)
 }
 
 
+/* -1 where client_open would fail the test. */
+static int try_connect(int port)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof to) == 0) return fd;
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
 /* Like submit, but the server may die at any moment. */
 static bool post_one(int port, job *j)
 {
     char head[256];
     size_t n = strlen(j->body);
     reply r = { 0 };
-    int fd = client_open(port);
+    int fd = try_connect(port);
+    if (fd < 0) return false;
     snprintf(head, sizeof head, "POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\n" JSON_TYPE "Content-Length: %zu\r\n\r\n", n);
     bool ok = client_send(fd, head, strlen(head)) && client_send(fd, j->body, n);
     if (ok) client_reply(fd, false, 20, &r);
