@@ -36,7 +36,7 @@ pictures() {
         build/peers/bin/pip install -q torch diffusers transformers safetensors accelerate numpy pillow scipy
     fi
     mkdir -p build/peers-tiny
-    SDW_PEERS_TOKENIZER=$model/tokenizer HF_HUB_OFFLINE=1 "$python" tests/peers/compare.py build/sdw "$model" --tiny build/peers-tiny
+    SDW_PEERS_TOKENIZER=$model/tokenizer HF_HUB_OFFLINE=1 "$python" tests/peers/compare.py build/sdw "$model" --photos demo/photos --tiny build/peers-tiny
 }
 
 for part in $parts; do

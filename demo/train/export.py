@@ -32,8 +32,8 @@ def configs(scale):
             "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]},
         "scheduler/scheduler_config.json": {
             "_class_name": "DPMSolverMultistepScheduler", "_diffusers_version": VERSION, "algorithm_type": "dpmsolver++", "beta_end": 0.012,
-            "beta_schedule": "scaled_linear", "beta_start": 0.00085, "lower_order_final": True, "num_train_timesteps": 1000,
-            "prediction_type": "epsilon", "solver_order": 2, "solver_type": "midpoint", "steps_offset": 1, "trained_betas": None,
+            "beta_schedule": "scaled_linear", "beta_start": 0.00085, "clip_sample": False, "lower_order_final": True,
+            "num_train_timesteps": 1000, "prediction_type": "epsilon", "set_alpha_to_one": False, "skip_prk_steps": True, "solver_order": 2, "solver_type": "midpoint", "steps_offset": 1, "trained_betas": None,
             "use_karras_sigmas": True},
         "text_encoder/config.json": {
             "architectures": ["CLIPTextModel"], "attention_dropout": 0.0, "bos_token_id": last - 1, "dropout": 0.0, "eos_token_id": last,

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Draws the same pictures with diffusers and with sdw and compares them value by value.
 
-    compare.py SDW MODEL... [--tiny DIR]
+    compare.py SDW MODEL... [--photos DIR] [--tiny DIR]
 
-MODEL: diffusers folders. --tiny DIR makes small random pipelines of each family there and compares those too. A case passes
+MODEL: diffusers folders. --photos DIR has each draw what the demo draws too, with DIR/coffee.jpg and its mask. --tiny DIR makes small random pipelines of each family there and compares those too. A case passes
 when 99 % of the values differ by at most 2 of 255 levels. Ends with `N passed, N failed`.
 """
 import argparse
@@ -139,10 +139,36 @@ def cases():
     yield dict(base, prompt=PROMPTS[0][0], negative="", mode="inpaint", strength=0.8, seed=33)
 
 
+def demo_cases():
+    """The pictures that people really ask of the demo model: its own sampler, 20 steps, guidance 4."""
+    base = dict(mode="text", sampler=None, steps=20, guidance=4.0, seed=7, strength=1.0, negative="")
+    for prompt in ("3d red apple on a teal background", "flat cat face on a purple background", "classic rocket on a blue background",
+                   "a 3d smiling face with sunglasses on a pink background", "sailboat, flat style, white background", "3d castle on a gray background"):
+        yield dict(base, prompt=prompt)
+    yield dict(base, prompt="3d house on a yellow background", mode="image", strength=0.7)
+    yield dict(base, prompt="classic doughnut on a brown background", mode="inpaint", strength=0.9)
+
+
+def inputs(photos, side, scratch):
+    """A photo and a mask, as pictures and as files: from the folder `photos`, or drawn."""
+    if photos:
+        photo = Image.open(os.path.join(photos, "coffee.jpg")).convert("RGB").resize((side, side))
+        mask = Image.open(os.path.join(photos, "coffee-mask.png")).convert("L").resize((side, side))
+    else:
+        y, x = numpy.mgrid[0:side, 0:side]
+        photo = Image.fromarray(numpy.stack([x * 255 // side, y * 255 // side, (x ^ y) & 255], -1).astype(numpy.uint8))
+        mask = Image.fromarray((255 * ((x > side // 4) & (y > side // 3))).astype(numpy.uint8))
+    names = os.path.join(scratch, "photo.png"), os.path.join(scratch, "mask.png")
+    photo.save(names[0])
+    mask.save(names[1])
+    return photo, mask, *names
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("sdw")
     parser.add_argument("models", nargs="*")
+    parser.add_argument("--photos")
     parser.add_argument("--tiny")
     parser.add_argument("--size", type=int, default=0, help="side of the pictures; 0 = what the model was trained at")
     options = parser.parse_args()
@@ -152,13 +178,10 @@ def main():
         for model in models:
             pipe = diffusers.DiffusionPipeline.from_pretrained(model, torch_dtype=torch.float32, safety_checker=None, local_files_only=True)
             side = options.size or pipe.unet.config.sample_size * 8
-            y, x = numpy.mgrid[0:side, 0:side]
-            photo = Image.fromarray(numpy.stack([x * 255 // side, y * 255 // side, (x ^ y) & 255], -1).astype(numpy.uint8))
-            mask = Image.fromarray((255 * ((x > side // 4) & (y > side // 3))).astype(numpy.uint8))
-            photo_file, mask_file = os.path.join(scratch, "photo.png"), os.path.join(scratch, "mask.png")
-            photo.save(photo_file)
-            mask.save(mask_file)
-            for case in cases():
+            given = options.photos if model in options.models else None
+            work = [(case, None) for case in cases()] + [(case, given) for case in (demo_cases() if given else ())]
+            for case, photos in work:
+                photo, mask, photo_file, mask_file = inputs(photos, side, scratch)
                 want = reference(pipe, case, photo, mask)
                 have = ours(options.sdw, model, case, photo_file, mask_file, (side, side), os.path.join(scratch, "out.png"))
                 difference = numpy.abs(want - have)
