@@ -39,7 +39,7 @@ draw() {
     printf 'demo: picture %2d of %d: %s\n' "$number" "$count" "$2"
     file=$out/$1
     shift 2
-    build/sdw generate "$@" --guidance 4 --steps 20 --seed 7 --force -o "$file" >"$out/log"
+    build/sdw generate "$@" --guidance 4 --steps 20 --seed 7 --force -o "$file" >"$out/log" </dev/null
     sed -n 's/.*, \([0-9.]* s\)$/      \1/p' "$out/log"
 }
 
@@ -67,7 +67,7 @@ From pictures:
   $out/restyled.png  $out/inpainted.png
 
 Try next:
-  build/sdw generate --prompt "flat owl on a purple background" --guidance 4 --count 4 --seed 7 -o owl.png
+  build/sdw generate --prompt "flat owl on a purple background" --guidance 4 --steps 8 --schedule plain -o owl.png   # a quick look
   build/sdw generate --prompt "3d cat face on an orange background" --init-image demo/photos/chelsea.jpg --strength 0.6 --guidance 4 -o cat.png
   build/sdw generate --from $out/1.png --seed 8 -o again.png
 END
