@@ -11,3 +11,5 @@ function(sdw_embed target name file)
 endfunction()
 
 sdw_embed(sdw_lib sdw_clip_merges ${CMAKE_SOURCE_DIR}/src/text/data/clip_merges.bin)
+# The beginning of docs/api.md, which the program prints.
+sdw_embed(sdw_server_lib sdw_api_guide ${CMAKE_SOURCE_DIR}/src/server/api_guide.md)

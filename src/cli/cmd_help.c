@@ -1,10 +1,14 @@
 /* cmd_help.c - sdw help: the commands, one command, or the whole manual. */
 #include "cli/cli.h"
+#include "core/buf.h"
+#include "server/api_manual.h"
+#include "server/server.h"
 
 static void add_options(sdw_cli_options *o)
 {
     static const sdw_cli_option rows[] = {
         { .name = "manual", .group = "output", .help = "print docs/cli.md: every command with every option" },
+        { .name = "api", .group = "output", .help = "print docs/api.md: the HTTP API of sdw serve" },
         { .name = "man", .group = "output", .help = "print the man page of the command, or of sdw itself" },
         { .name = "completion", .value = "SHELL", .group = "output", .help = "print completions for a shell", .range = "bash or zsh" },
     };
@@ -18,6 +22,16 @@ static int refuse(const char *what, const char *value, const char *want)
     return sdw_cli_fail(&err);
 }
 
+static int print_api(void)
+{
+    sdw_buf out = { 0 };
+    sdw_error err = { .status = SDW_NO_MEMORY };
+    bool ok = sdw_api_manual_write(sdw_server_routes, &out);
+    if (ok) fwrite(out.data, 1, out.size, stdout);
+    sdw_buf_finish(&out);
+    return ok ? SDW_EXIT_OK : sdw_cli_fail(&err);
+}
+
 static int run(sdw_cli_options *o)
 {
     const char *shell = sdw_cli_value(o, "completion");
@@ -26,6 +40,7 @@ static int run(sdw_cli_options *o)
         sdw_cli_print_manual(stdout);
         return SDW_EXIT_OK;
     }
+    if (sdw_cli_on(o, "api")) return print_api();
     const sdw_command *c = o->word_count ? sdw_command_find(o->words[0]) : NULL;
     if (o->word_count && !c) return refuse("help", o->words[0], "a command that sdw help lists");
     if (sdw_cli_on(o, "man")) sdw_cli_print_man(c, stdout);

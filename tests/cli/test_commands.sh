@@ -15,6 +15,11 @@ for command in bench convert generate info models oracle pull random-model rm ve
     run 0 "$command --help" "$SDW" $command --help
     expect "exit codes in the help of $command" grep -q "^  130 " stdout.txt
 done
+run 0 "the API" "$SDW" help --api
+if ! cmp -s stdout.txt "$SDW_SOURCE_DIR/docs/api.md"; then
+    bad "docs/api.md is not what 'sdw help --api' prints; write it anew"
+    diff stdout.txt "$SDW_SOURCE_DIR/docs/api.md" | head -n 10
+else ok; fi
 run 0 "the manual" "$SDW" help --manual
 if ! cmp -s stdout.txt "$SDW_SOURCE_DIR/docs/cli.md"; then
     bad "docs/cli.md is not what 'sdw help --manual' prints; write it anew"
