@@ -7,6 +7,8 @@
 #include "cli/engine_options.h"
 #include "cli/events.h"
 #include "cli/output.h"
+#include "cli/remote_generate.h"
+#include "cli/remote_options.h"
 #include "cli/request.h"
 #include "cli/signals.h"
 #include "sdw/fields.h"
@@ -25,6 +27,7 @@ static void add_options(sdw_cli_options *o)
     };
     sdw_cli_request_options(o);
     sdw_cli_add(o, output, (int)(sizeof output / sizeof output[0]));
+    sdw_cli_remote_options(o, false);
     sdw_cli_engine_options(o);
 }
 
@@ -150,6 +153,7 @@ static sdw_status work_through(work *w, sdw_error *err)
     const sdw_params *p = &w->request.record.params;
     if (p->count > 0) w->output.count = p->count;
     if (w->output.path) s = sdw_cli_output_check(&w->output, err); /* before a model is read */
+    if (s == SDW_OK && sdw_cli_server(o)) return sdw_cli_remote_generate(o, &w->request, &w->output, &w->events, err);
     if (s == SDW_OK) s = open_engine(w, err);
     if (s == SDW_OK) s = resolve(w, err);
     if (s == SDW_OK) s = sdw_generate(w->engine, &w->resolved, on_progress, w, &w->result, err);

@@ -34,7 +34,7 @@ sdw_status sdw_cli_output_name(const sdw_cli_output *o, int index, char ret_path
     return SDW_OK;
 }
 
-static const char *format_of(const sdw_cli_output *o)
+const char *sdw_cli_output_format(const sdw_cli_output *o)
 {
     return !o->path || sdw_cli_output_is_stdout(o) ? "png" : sdw_image_format_of_path(o->path);
 }
@@ -42,7 +42,7 @@ static const char *format_of(const sdw_cli_output *o)
 sdw_status sdw_cli_output_check(const sdw_cli_output *o, sdw_error *err)
 {
     char path[PATH_MAX];
-    if (!format_of(o))
+    if (!sdw_cli_output_format(o))
         return sdw_fail(err, SDW_INVALID, "--output: '%.300s' given, want a name that ends in .png, .jpg or .webp, or -", o->path);
     if (sdw_cli_output_is_stdout(o)) {
         if (o->count > 1)
@@ -71,12 +71,12 @@ static sdw_status write_all(const char *bytes, size_t size, sdw_error *err)
     return SDW_OK;
 }
 
-static sdw_status put(const sdw_cli_output *o, int index, const sdw_buf *file, sdw_error *err)
+sdw_status sdw_cli_output_write_bytes(const sdw_cli_output *o, int index, const void *bytes, size_t size, sdw_error *err)
 {
     char path[PATH_MAX];
-    if (sdw_cli_output_is_stdout(o)) return write_all(file->data, file->size, err);
+    if (sdw_cli_output_is_stdout(o)) return write_all(bytes, size, err);
     sdw_status s = sdw_cli_output_name(o, index, path, err);
-    return s == SDW_OK ? sdw_image_write_file(path, file->data, file->size, o->replace, err) : s;
+    return s == SDW_OK ? sdw_image_write_file(path, bytes, size, o->replace, err) : s;
 }
 
 sdw_status sdw_cli_output_write(const sdw_cli_output *o, int index, const sdw_picture *picture,
@@ -91,9 +91,9 @@ sdw_status sdw_cli_output_write(const sdw_cli_output *o, int index, const sdw_pi
     if (s == SDW_OK) {
         const sdw_image_text texts[] = { { "parameters", infotext }, { "sdw", json } };
         const sdw_image_encode_options options = { .texts = texts, .text_count = 2 };
-        s = sdw_image_encode(&image, format_of(o), &options, &file, err);
+        s = sdw_image_encode(&image, sdw_cli_output_format(o), &options, &file, err);
     }
-    if (s == SDW_OK) s = put(o, index, &file, err);
+    if (s == SDW_OK) s = sdw_cli_output_write_bytes(o, index, file.data, file.size, err);
     sdw_text_free(infotext);
     sdw_text_free(json);
     sdw_buf_finish(&file);

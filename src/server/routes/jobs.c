@@ -125,7 +125,7 @@ static void list(const sdw_http_request *r, sdw_http_response *ret)
     for (size_t i = 0; i < count && i < limit; i++) {
         sdw_job_view v;
         if (sdw_worker_job(w, &ids[i], &v, NULL) != SDW_OK) continue;
-        sdw_job_write(&v, false, out);
+        sdw_job_write(&v, true, out);
         sdw_job_view_finish(&v);
     }
     sdw_json_close(out, ']');
