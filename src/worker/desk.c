@@ -148,12 +148,11 @@ static void settle(sdw_worker *w, sdw_ticket *t, result *r)
 {
     pthread_mutex_lock(&w->mutex);
     if (t->wish == SDW_WISH_CANCEL) {
+        t->end_is_written = false; /* another one was */
         sdw_worker_end(w, t, SDW_JOB_WAS_CANCELLED, NULL, NULL, NULL);
     } else {
         t->output = r->output;
         t->output_count = r->count;
-        t->end_is_written = true;
-        t->finished_at = sdw_clock_wall_s();
         w->images_done += (uint64_t)r->count;
         w->pixels_done += (uint64_t)r->pixels;
         r->output = NULL;
@@ -242,7 +241,7 @@ void *sdw_worker_desk_main(void *worker)
     while (!(w->engine_done && !w->desk_first)) {
         sdw_ticket *dead = w->dead;
         sdw_desk_task *task = w->desk_first;
-        bool settle_now = w->noted || sdw_keeping_next(w) == 0;
+        bool settle_now = sdw_keeping_next(w) == 0;
         if (!dead && !task && !settle_now) {
             wait_for_work(w);
             continue;

@@ -9,6 +9,9 @@
 #include "worker/blob.h"
 #include "worker/fingerprint.h"
 
+/* Between two tries to write what found no memory. */
+#define RETRY_S 0.1
+
 static void tell_journal(void *ctx, int level, const sdw_job_id *id, const char *sentence)
 {
     sdw_worker_log(ctx, level, id, "%s", sentence);
@@ -137,7 +140,7 @@ void sdw_keeping_started(sdw_worker *w, const sdw_ticket *t)
 
 /* ---- a job ends ---- */
 
-/* What may still change is copied under the lock; the texts are held by `*ret_json`. */
+/* What may still change is copied under the lock; the texts are held by `*ret_json`. Outputs are set once, with the end. */
 static void fill_end(sdw_worker *w, sdw_ticket *t, sdw_job_end *ret, sdw_blob **ret_json)
 {
     size_t size;
@@ -145,17 +148,25 @@ static void fill_end(sdw_worker *w, sdw_ticket *t, sdw_job_end *ret, sdw_blob **
     *ret = (sdw_job_end){ .status = t->status, .started_at = t->started_at, .finished_at = t->finished_at, .error = t->error,
                           .last_event = t->events.last, .step = t->step, .total = t->total };
     *ret_json = sdw_blob_ref(t->params_json);
+    ret->output_count = t->output_count;
+    for (int i = 0; i < t->output_count; i++) ret->outputs[i] = t->output[i];
     pthread_mutex_unlock(&w->mutex);
     if (*ret_json) ret->resolved = sdw_blob_bytes(*ret_json, &size); /* ends with a NUL behind its size */
 }
 
-static sdw_status write_end(sdw_worker *w, const sdw_ticket *t, const sdw_job_end *end, bool sync)
+/* Whether the journal has it, or keeps it until its disk takes it; else it is to be written again. */
+static bool write_end(sdw_worker *w, sdw_ticket *t, const sdw_job_end *end, bool sync)
 {
     sdw_error err = { 0 };
+    if (!w->journal) return true;
     sdw_status s = sdw_journal_end(w->journal, &t->id, end, &err);
+    bool has = s == SDW_OK || s == SDW_IO;
     if (s == SDW_OK && sync) s = sdw_journal_sync(w->journal, &err);
     tell_trouble(w, &t->id, s, &err);
-    return s;
+    pthread_mutex_lock(&w->mutex);
+    t->end_is_written = has;
+    pthread_mutex_unlock(&w->mutex);
+    return has;
 }
 
 static sdw_status put_outputs(sdw_worker *w, sdw_stored_output *outputs, sdw_blob **blobs, int count, sdw_error *err)
@@ -183,13 +194,14 @@ sdw_status sdw_keeping_complete(sdw_worker *w, sdw_ticket *t, sdw_stored_output 
     end.output_count = count;
     memcpy(end.outputs, outputs, (size_t)count * sizeof *outputs);
     s = sdw_store_add(w->store, &t->id, end.finished_at, outputs, count, err);
-    if (s == SDW_OK && w->journal) (void)write_end(w, t, &end, true);
+    if (s == SDW_OK) (void)write_end(w, t, &end, true);
     for (int i = 0; s != SDW_OK && i < count; i++) sdw_store_output_drop(w->store, &outputs[i].output.id);
     sdw_blob_unref(json);
     return s;
 }
 
-static void note_end(sdw_worker *w, sdw_ticket *t)
+/* false: for lack of memory; again later. */
+static bool note_end(sdw_worker *w, sdw_ticket *t)
 {
     sdw_job_end end;
     sdw_blob *json;
@@ -197,14 +209,24 @@ static void note_end(sdw_worker *w, sdw_ticket *t)
     pthread_mutex_lock(&w->mutex);
     bool written = t->end_is_written;
     pthread_mutex_unlock(&w->mutex);
-    if (!written) {
-        fill_end(w, t, &end, &json);
-        if (w->journal) (void)write_end(w, t, &end, false);
+    fill_end(w, t, &end, &json);
+    if (!written) written = write_end(w, t, &end, false);
+    sdw_blob_unref(json);
+    if (!written) return false;
+    if (end.status != SDW_JOB_COMPLETED) {
         sdw_store_forget(w->store, &t->id); /* cancelled in its last moment: what it had stored goes */
-        tell_trouble(w, &t->id, sdw_store_add(w->store, &t->id, end.finished_at, NULL, 0, &err), &err);
-        sdw_blob_unref(json);
+        if (sdw_store_add(w->store, &t->id, end.finished_at, NULL, 0, &err) == SDW_NO_MEMORY) return false;
     }
     release_inputs(w, t);
+    return true;
+}
+
+static bool note_kept(sdw_worker *w, const sdw_ticket *t)
+{
+    sdw_error err = { 0 };
+    sdw_status s = w->journal ? sdw_journal_keep(w->journal, &t->id, &err) : SDW_OK;
+    tell_trouble(w, &t->id, s, &err);
+    return s == SDW_OK || s == SDW_IO;
 }
 
 static void expire(sdw_worker *w)
@@ -223,23 +245,31 @@ static void expire(sdw_worker *w)
     if (any) sdw_worker_wake(w, NULL);
 }
 
+/* Mutex held; the list holds t. */
+static void put_back(sdw_worker *w, sdw_ticket *t, sdw_note note)
+{
+    t->note = note;
+    t->next_noted = w->noted;
+    w->noted = t;
+    w->noted_after = sdw_clock_monotonic_s() + RETRY_S;
+}
+
 void sdw_keeping_settle(sdw_worker *w)
 {
-    bool any = false;
     pthread_mutex_lock(&w->mutex);
-    for (sdw_ticket *t; (t = w->noted); any = true) {
-        sdw_error err = { 0 };
+    sdw_ticket *list = w->noted;
+    w->noted = NULL;
+    while (list) {
+        sdw_ticket *t = list;
         sdw_note note = t->note;
-        w->noted = t->next_noted; /* still held */
-        t->note = SDW_NOTE_NONE;
+        list = t->next_noted;
         pthread_mutex_unlock(&w->mutex);
-        if (note == SDW_NOTE_ENDED) note_end(w, t);
-        else if (w->journal) tell_trouble(w, &t->id, sdw_journal_keep(w->journal, &t->id, &err), &err);
+        bool done = note == SDW_NOTE_ENDED ? note_end(w, t) : note_kept(w, t);
         pthread_mutex_lock(&w->mutex);
-        sdw_worker_drop(w, t);
+        if (done) sdw_worker_drop(w, t);
+        else put_back(w, t, note);
     }
     pthread_mutex_unlock(&w->mutex);
-    if (any) sdw_worker_wake(w, NULL); /* the last one may be what "stopped" waits for */
     expire(w);
 }
 
@@ -251,5 +281,9 @@ void sdw_keeping_tidy(sdw_worker *w)
 
 double sdw_keeping_next(sdw_worker *w)
 {
-    return sdw_store_next_expiry(w->store, sdw_clock_wall_s());
+    double left = sdw_store_next_expiry(w->store, sdw_clock_wall_s());
+    if (!w->noted) return left;
+    double retry = w->noted_after - sdw_clock_monotonic_s();
+    if (retry < 0) retry = 0;
+    return left < 0 || retry < left ? retry : left;
 }

@@ -202,7 +202,7 @@ void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const c
 {
     t->status = status;
     t->finished = sdw_clock_monotonic_s();
-    if (!t->end_is_written) t->finished_at = sdw_clock_wall_s();
+    t->finished_at = sdw_clock_wall_s();
     if (status == SDW_JOB_COMPLETED) {
         add_end(t, SDW_EVENT_COMPLETE, NULL, "");
         add_end(t, SDW_EVENT_END_DONE, NULL, "");

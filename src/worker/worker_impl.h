@@ -67,6 +67,7 @@ struct sdw_worker {
     int active_count, active_pictures;
     int finishing;               /* jobs on the desk, out of the engine */
     sdw_ticket *noted;           /* held; to be told to journal and store */
+    double noted_after;          /* monotonic; not before, since the last try failed */
     sdw_ticket *dead;            /* without holders, to be freed by the desk */
     sdw_model_entry *dead_models;/* the same for the engine thread */
     sdw_model_entry *model[SDW_MODELS_MAX];
