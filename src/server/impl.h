@@ -53,6 +53,7 @@ struct sdw_conn {
     double quiet_since;     /* STREAM: when its last byte was handed over */
     uint64_t received, acked; /* bytes, as the kernel counts them; see tcp.h */
     double next_bytes;      /* when to ask it again */
+    double left_at;         /* the deadline it had when its client was seen to have closed its side; 0 = not seen */
     double acked_at;        /* when `acked` last moved, or nothing was on its way */
     sdw_job_id job;         /* WAIT, STREAM: whose news it waits for; "" = everybody's */
     sdw_conn *next, **link; /* in a list of sdw_server.waiting; link NULL = in none */

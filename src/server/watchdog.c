@@ -72,22 +72,36 @@ static void deadline_passed(sdw_conn *c)
     }
 }
 
+/* Whether the library may have missed that the client closed its side: while it is suspended, and where the end came
+ * together with the last bytes, which it reads without asking for more. */
+static bool end_matters(const sdw_conn *c)
+{
+    return c->suspended || c->phase == SDW_CONN_IDLE || c->phase == SDW_CONN_HEAD || c->phase == SDW_CONN_BODY;
+}
+
+/* A suspended one will not get its answer. Of the others one that still waits for bytes in the next round, with the same
+ * deadline, gets none: what had arrived was read long ago. */
+static void client_left(sdw_conn *c)
+{
+    if (c->suspended || c->left_at == c->deadline) close_connection(c, "client left");
+    else c->left_at = c->deadline;
+}
+
 static void look_at(sdw_conn *c, bool left, double now, const sdw_server_limits *l)
 {
     if (c->deadline > 0 && now >= c->deadline) deadline_passed(c);
     if (!c->gone) look_at_bytes(c, now, l);
     if (c->gone) return;
-    if (left) close_connection(c, "client left");
+    if (left) client_left(c);
     else if (c->phase == SDW_CONN_STREAM && c->suspended && now - c->quiet_since >= l->keep_alive_s) sdw_conn_wake(c);
 }
 
-/* Lock held, count at most BATCH. The library does not look at suspended connections, so we ask for their ends; half
- * of one counts. */
+/* Lock held, count at most BATCH. */
 static void look_at_batch(sdw_server *s, sdw_conn *const *slot, int count)
 {
     struct pollfd ends[BATCH];
     double now = sdw_clock_monotonic_s();
-    for (int i = 0; i < count; i++) ends[i] = (struct pollfd){ .fd = slot[i] && slot[i]->suspended ? slot[i]->fd : -1, .events = POLLRDHUP };
+    for (int i = 0; i < count; i++) ends[i] = (struct pollfd){ .fd = slot[i] && end_matters(slot[i]) ? slot[i]->fd : -1, .events = POLLRDHUP };
     (void)poll(ends, (nfds_t)count, 0);
     for (int i = 0; i < count; i++)
         if (slot[i]) look_at(slot[i], (ends[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0, now, &s->o.limits);

@@ -343,6 +343,31 @@ static void a_client_that_leaves_a_waiting_answer_is_noticed_within_a_second(voi
     }
 }
 
+static void a_client_that_closes_its_side_in_the_middle_is_let_go(void **state)
+{
+    (void)state;
+    static const char *const cut[] = { "", "GET /he", "GET /hello HTTP/1.1\r\nHost: localhost\r\n", "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc" };
+    for (size_t i = 0; i < sizeof cut / sizeof cut[0]; i++) {
+        int fd = client_open(port);
+        client_text(fd, cut[i]);
+        shutdown(fd, SHUT_WR);
+        double after = client_closed_after(fd, 5);
+        assert_true(after >= 0 && after < 1.5);
+        client_close(fd);
+    }
+    assert_int_equal(on.handled, 0);
+    reply r = { 0 };
+    int fd = client_open(port); /* a whole request is answered first */
+    client_text(fd, "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    shutdown(fd, SHUT_WR);
+    client_reply(fd, false, 5, &r);
+    assert_int_equal(r.status, 200);
+    client_reply(fd, false, 5, &r);
+    assert_int_equal(r.status, 200);
+    client_close(fd);
+    reply_finish(&r);
+}
+
 static void a_request_that_no_desk_thread_takes_in_time_is_408(void **state)
 {
     (void)state;
@@ -382,6 +407,7 @@ int main(void)
         TEST(a_reader_that_takes_nothing_is_disconnected),
         TEST(a_slow_reader_is_not),
         TEST(a_client_that_leaves_a_waiting_answer_is_noticed_within_a_second),
+        TEST(a_client_that_closes_its_side_in_the_middle_is_let_go),
         TEST(a_request_that_no_desk_thread_takes_in_time_is_408),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
