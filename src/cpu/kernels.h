@@ -68,6 +68,7 @@ typedef void sdw_cpu_winograd_input_fn(float *dst, ptrdiff_t point_stride, const
 /* Weights: for each i < n the nine taps src[tap*tap_stride + i] become the 36 values dst[p*point_stride + i]. n is a multiple
  * of nr/2. */
 typedef void sdw_cpu_winograd_weight_fn(float *dst, ptrdiff_t point_stride, const float *src, ptrdiff_t tap_stride, size_t n);
+typedef void sdw_cpu_winograd_weight_f16_fn(float *dst, ptrdiff_t point_stride, const uint16_t *src, ptrdiff_t tap_stride, size_t n);
 /* Output: point p of tile t is src[p*point_stride + t*width + j], j < width (nr or nr/2); pixel (y, x) of the tile goes to
  * dst + y*row_stride + (4*t + x)*width. */
 typedef void sdw_cpu_winograd_output_fn(float *dst, ptrdiff_t row_stride, const float *src, ptrdiff_t point_stride, int tiles, int width);
@@ -117,6 +118,7 @@ typedef struct sdw_cpu_kernels {
     bool winograd;     /* worth its rounding: not in the reference */
     sdw_cpu_winograd_input_fn *winograd_input;
     sdw_cpu_winograd_weight_fn *winograd_weight;
+    sdw_cpu_winograd_weight_f16_fn *winograd_weight_f16;
     sdw_cpu_winograd_output_fn *winograd_output;
     sdw_cpu_widen_fn *widen_f16, *widen_bf16;
     sdw_cpu_finish_fn *finish, *finish_glu;

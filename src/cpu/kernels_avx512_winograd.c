@@ -64,19 +64,39 @@ SDW_INLINE void weight_line(__m512 *to, ptrdiff_t step, __m512 g0, __m512 g1, __
     to[5 * step] = g2;
 }
 
+SDW_INLINE void transform_taps(__m512 g[9], float *dst, ptrdiff_t point_stride)
+{
+    __m512 half[POINTS * 3], d[POINTS];
+    SDW_UNROLL
+    for (int x = 0; x < 3; x++) weight_line(half + x, 3, g[x], g[3 + x], g[6 + x]);
+    SDW_UNROLL
+    for (int y = 0; y < POINTS; y++) {
+        weight_line(d, 1, half[3 * y], half[3 * y + 1], half[3 * y + 2]);
+        SDW_UNROLL
+        for (int x = 0; x < POINTS; x++) _mm512_storeu_ps(dst + (y * POINTS + x) * point_stride, d[x]);
+    }
+}
+
 static void winograd_weight(float *dst, ptrdiff_t point_stride, const float *src, ptrdiff_t tap_stride, size_t n)
 {
-    for (size_t i = 0; i < n; i += LANES, src += LANES, dst += LANES) {
-        __m512 half[POINTS * 3], d[POINTS];
+    __m512 g[9];
+    for (size_t i = 0; i < n; i += LANES) {
         SDW_UNROLL
-        for (int x = 0; x < 3; x++)
-            weight_line(half + x, 3, _mm512_loadu_ps(src + x * tap_stride), _mm512_loadu_ps(src + (3 + x) * tap_stride), _mm512_loadu_ps(src + (6 + x) * tap_stride));
+        for (int tap = 0; tap < 9; tap++) g[tap] = _mm512_loadu_ps(src + tap * tap_stride + i);
+        transform_taps(g, dst + i, point_stride);
+    }
+}
+
+static void winograd_weight_f16(float *dst, ptrdiff_t point_stride, const uint16_t *src, ptrdiff_t tap_stride, size_t n)
+{
+    __m512 g[9];
+    for (size_t i = 0; i < n; i += LANES) {
         SDW_UNROLL
-        for (int y = 0; y < POINTS; y++) {
-            weight_line(d, 1, half[3 * y], half[3 * y + 1], half[3 * y + 2]);
-            SDW_UNROLL
-            for (int x = 0; x < POINTS; x++) _mm512_storeu_ps(dst + (y * POINTS + x) * point_stride, d[x]);
+        for (int tap = 0; tap < 9; tap++) {
+            const uint16_t *p = src + tap * tap_stride + i;
+            g[tap] = _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p));
         }
+        transform_taps(g, dst + i, point_stride);
     }
 }
 
@@ -115,6 +135,7 @@ void sdw_cpu_kernels_avx512_winograd(sdw_cpu_kernels *k)
     k->winograd = true;
     k->winograd_input = winograd_input;
     k->winograd_weight = winograd_weight;
+    k->winograd_weight_f16 = winograd_weight_f16;
     k->winograd_output = winograd_output;
 }
 

@@ -7,6 +7,8 @@
  * and B is exact in f32. */
 #include "cpu/kernels.h"
 
+#include "core/half.h"
+
 enum { POINTS = 6, TAPS = 3, OUTPUTS = 4 };
 
 /* Rows of B^T: coefficients of the product of (x - p) over all other points; the last over all five. */
@@ -79,6 +81,15 @@ static void winograd_weight(float *dst, ptrdiff_t point_stride, const float *src
     }
 }
 
+static void winograd_weight_f16(float *dst, ptrdiff_t point_stride, const uint16_t *src, ptrdiff_t tap_stride, size_t n)
+{
+    float taps[TAPS * TAPS];
+    for (size_t i = 0; i < n; i++) {
+        for (int tap = 0; tap < TAPS * TAPS; tap++) taps[tap] = sdw_f16_to_f32(src[tap * tap_stride + (ptrdiff_t)i]);
+        winograd_weight(dst + i, point_stride, taps, 1, 1);
+    }
+}
+
 static void winograd_output(float *dst, ptrdiff_t row_stride, const float *src, ptrdiff_t point_stride, int tiles, int width)
 {
     double from[POINTS * POINTS], to[OUTPUTS * OUTPUTS];
@@ -96,5 +107,6 @@ void sdw_cpu_kernels_winograd(sdw_cpu_kernels *k)
     k->winograd = false;
     k->winograd_input = winograd_input;
     k->winograd_weight = winograd_weight;
+    k->winograd_weight_f16 = winograd_weight_f16;
     k->winograd_output = winograd_output;
 }

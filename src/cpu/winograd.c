@@ -136,13 +136,30 @@ static void transform_weights(work *k, int panel, int width, int segment0, int s
     for (int segment = segment0; segment < segment1; segment++) {
         ptrdiff_t n = (ptrdiff_t)sdw_cpu_segment_length(&k->p->shape, segment) * width;
         const char *at = sdw_cpu_panel_at(k->k, w, panel, width, (int64_t)segment * SDW_CPU_SEGMENT * TAPS);
-        const float *from = sdw_cpu_panel_f32(k->k, w, at, (size_t)(TAPS * n), k->wide);
-        k->k->winograd_weight(k->u + (ptrdiff_t)(segment - segment0) * SDW_CPU_SEGMENT * width, u_point, from, n, (size_t)n);
+        float *to = k->u + (ptrdiff_t)(segment - segment0) * SDW_CPU_SEGMENT * width;
+        if (sdw_cpu_packed_dtype(w) == SDW_F16) k->k->winograd_weight_f16(to, u_point, (const uint16_t *)(const void *)at, n, (size_t)n);
+        else k->k->winograd_weight(to, u_point, sdw_cpu_panel_f32(k->k, w, at, (size_t)(TAPS * n), k->wide), n, (size_t)n);
     }
+}
+
+/* The weights of the block after this one, or nothing. */
+static const char *next_weights(const work *k, int panel, int block, size_t *ret_bytes)
+{
+    const sdw_weight *w = k->o->weight;
+    if (++block == k->p->blocks) block = 0, panel++;
+    if (panel == k->panel1) return NULL;
+    int width = sdw_cpu_panel_width(k->k, w, panel);
+    int64_t first = (int64_t)block * k->p->segments_per_block * SDW_CPU_SEGMENT, last = first + k->p->segments_per_block * SDW_CPU_SEGMENT;
+    if (last > k->p->shape.channels) last = k->p->shape.channels;
+    const char *at = sdw_cpu_panel_at(k->k, w, panel, width, first * TAPS);
+    *ret_bytes = (size_t)(sdw_cpu_panel_at(k->k, w, panel, width, last * TAPS) - at);
+    return at;
 }
 
 static void multiply_block(work *k, int panel, int width, int block)
 {
+    size_t next_bytes = 0;
+    const char *next = next_weights(k, panel, block, &next_bytes);
     int segments = sdw_cpu_segments(&k->p->shape), segment0 = block * k->p->segments_per_block, segment1 = segment0 + k->p->segments_per_block;
     int steps = 0, groups = sdw_cpu_ceil_div(k->tiles, k->k->mr);
     sdw_cpu_tile_fn *const *kernel = width == k->k->nr ? k->k->tile : k->k->tile_half;
@@ -157,6 +174,7 @@ static void multiply_block(work *k, int panel, int width, int block)
     for (int point = 0; point < POINTS; point++) {
         const float *a = k->v + segment0 * k->v_segment + point * k->v_point, *b = k->u + point * u_point;
         float *c = k->m + point * k->m_point;
+        if (next) sdw_cpu_prefetch_part(next, next_bytes, POINTS, point);
         for (int i = 0; i < groups; i++) {
             int row = sdw_cpu_cut(k->tiles, groups, i), rows = sdw_cpu_cut(k->tiles, groups, i + 1) - row;
             kernel[rows](a + row * SDW_CPU_SEGMENT, b, c + row * width, &runs, block > 0);

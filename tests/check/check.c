@@ -252,6 +252,22 @@ static const char *check_winograd_weight(const sdw_cpu_kernels *k, const sdw_cpu
     return NULL;
 }
 
+/* Exactly what widening first would give. */
+static const char *check_winograd_weight_f16(const sdw_cpu_kernels *k)
+{
+    static uint16_t narrow[9 * 1024 + GUARD];
+    for (int half = 0; half <= 40; half += half < 4 ? 1 : 9) {
+        int n = half * k->nr / 2, apart = n + STRIDE_MORE;
+        for (int i = 0; i < 8 * apart + n; i++) narrow[i] = (uint16_t)(i * 40503u); /* every kind of number, odd address */
+        float *dst = guarded((size_t)(POINTS * apart));
+        k->widen_f16(in_a, narrow + 1, (size_t)(8 * apart + n));
+        k->winograd_weight(want + 1, apart, in_a, apart, (size_t)n);
+        k->winograd_weight_f16(dst, apart, narrow + 1, apart, (size_t)n);
+        if (differs((size_t)(POINTS * apart), 0, 0) >= 0) return wrong("winograd_weight_f16: %d values", n);
+    }
+    return NULL;
+}
+
 static const char *check_winograd_output(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
 {
     ptrdiff_t at[POINTS];
@@ -498,6 +514,7 @@ const char *check_kernels(const sdw_cpu_kernels *k)
     if (!w) w = check_softmax(k);
     if (!w) w = check_winograd_input(k, &scalar);
     if (!w) w = check_winograd_weight(k, &scalar);
+    if (!w) w = check_winograd_weight_f16(k);
     if (!w) w = check_winograd_output(k, &scalar);
     if (!w) w = check_winograd(k);
     if (!w) w = check_gather(k, &scalar);

@@ -85,6 +85,13 @@ static void winograd_weight_rounds_a_constant(float *dst, ptrdiff_t point_stride
     for (size_t i = 0; i < n; i++) dst[i] *= 1.000001f;
 }
 
+static void winograd_weight_swaps_two_taps(float *dst, ptrdiff_t point_stride, const uint16_t *src, ptrdiff_t tap_stride, size_t n)
+{
+    static uint16_t turned[9 * 1024];
+    for (int tap = 0; tap < 9; tap++) memcpy(turned + (ptrdiff_t)(tap < 2 ? 1 - tap : tap) * (ptrdiff_t)n, src + tap * tap_stride, n * sizeof *src);
+    right.winograd_weight_f16(dst, point_stride, turned, (ptrdiff_t)n, n);
+}
+
 static void winograd_output_forgets_infinity(float *dst, ptrdiff_t row_stride, const float *src, ptrdiff_t point_stride, int tiles, int width)
 {
     static float copy[36 * 8 * SDW_CPU_COLUMNS_MAX];
@@ -206,6 +213,7 @@ static void add_is_one_short(float *dst, const float *a, const float *b, size_t 
     X(winograd_input_reads_the_first_tile_again, winograd_input) \
     X(winograd_weight_is_one_vector_short, winograd_weight) \
     X(winograd_weight_rounds_a_constant, winograd_weight) \
+    X(winograd_weight_swaps_two_taps, winograd_weight_f16) \
     X(winograd_output_forgets_infinity, winograd_output) \
     X(winograd_output_stores_too_far, winograd_output)   \
     X(gather_activates_without_shift, gather)            \
