@@ -485,6 +485,7 @@ static void one_worker_owns_the_folder(void **state)
     assert_int_equal(pipe(ready), 0);
     pid_t child = fork();
     if (child == 0) {
+        alarm(60); /* not longer than the test, should that fail */
         bed_open(&b, FOLDER, NULL, 0);
         bed_accept(&b, 1, NULL);
         (void)!write(ready[1], "x", 1);

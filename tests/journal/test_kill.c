@@ -152,6 +152,7 @@ static void what_was_acknowledged_is_there_after_a_kill(void **state)
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
+            alarm(60); /* not longer than the test, should that fail */
             close(ends[0]);
             child(ends[1], next);
         }

@@ -404,6 +404,7 @@ static void die_running(const char *prompt, sdw_job_id *id, bool submit)
     pid_t pid = fork();
     if (pid == 0) {
         bed b;
+        alarm(60); /* not longer than the test, should that fail */
         open_state(&b, NULL);
         if (submit) {
             sdw_job_request r = seeded(prompt, 11);
