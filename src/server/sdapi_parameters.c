@@ -60,7 +60,7 @@ const sdw_sdapi_parameter sdw_sdapi_parameters[] = {
     { "firstphase_height", "0", TEXT, IGNORED, "" },
     { "init_images", "null", IMAGE, DONE, "one picture; more are refused" },
     { "resize_mode", "0", IMAGE, DONE, "0 stretch, 1 crop, 2 fill with edges left grey; 3 is refused" },
-    { "image_cfg_scale", "null", IMAGE, REFUSED, "" },
+    { "image_cfg_scale", "null", IMAGE, IGNORED, "belongs to InstructPix2Pix models" },
     { "mask", "null", IMAGE, DONE, "white is repainted; with an alpha channel that varies, alpha above 128 is" },
     { "mask_blur_x", "4", IMAGE, DONE, "one radius for both: the larger" },
     { "mask_blur_y", "4", IMAGE, DONE, "" },
