@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import http from "node:http";
 import { AxeBuilder } from "@axe-core/playwright";
 import { finished, generate, makeSmall, openPage, prompt, running, shot, startBrowser, startProxy, startWorker } from "./harness.mjs";
 
@@ -63,16 +65,16 @@ scene("a running job is cancelled", async (page) => {
 });
 
 scene("a reload in mid-run finds the job again and finishes it", async (page) => {
-  await draw(page, "a green frog", 150);
-  await page.getByText(/Step \d+ of 150/).waitFor();
+  await draw(page, "a green frog", 80);
+  await page.getByText(/Step \d+ of 80/).waitFor();
   await page.reload();
-  await page.getByText(/Step \d+ of 150/).waitFor();
+  await page.getByText(/Step \d+ of 80/).waitFor();
   await finished(page).waitFor({ timeout: 60_000 });
 });
 
 scene("a lost connection is resumed, and nothing is lost", async (page) => {
-  await draw(page, "a yellow duck", 150);
-  await page.getByText(/Step \d+ of 150/).waitFor();
+  await draw(page, "a yellow duck", 80);
+  await page.getByText(/Step \d+ of 80/).waitFor();
   proxy.refuse(true);
   proxy.cut();
   await page.getByText("connecting").first().waitFor();
@@ -318,13 +320,13 @@ scene("first paint within a second", async (page) => {
 });
 
 test("in a frame: works, and tells the parent what the worker narrates", async () => {
+  const body = `<iframe src="${proxy.url}" width="1200" height="900"></iframe><script>window.heard = []; addEventListener("message", (e) => heard.push(e.data));</script>`;
+  const parent = http.createServer((_, answer) => answer.writeHead(200, { "content-type": "text/html" }).end(body));
+  parent.listen(0, "127.0.0.1");
+  await once(parent, "listening");
   const context = await browser.newContext();
   const page = await context.newPage();
-  await page.route("http://localhost:5174/", (r) => r.fulfill({
-    contentType: "text/html",
-    body: `<iframe src="${proxy.url}" width="1200" height="900"></iframe><script>window.heard = []; addEventListener("message", (e) => heard.push(e.data));</script>`,
-  }));
-  await page.goto("http://localhost:5174/");
+  await page.goto(`http://localhost:${parent.address().port}/`);
   const frame = page.frameLocator("iframe");
   await frame.getByLabel("Prompt", { exact: true }).fill("a star");
   await frame.getByLabel("Steps", { exact: true }).fill("2");
@@ -336,6 +338,7 @@ test("in a frame: works, and tells the parent what the worker narrates", async (
   assert.equal(narrations[0].version, "1.0.0");
   assert.ok(narrations[0].payload.human && narrations[0].payload.actor && narrations[0].payload.action);
   await context.close();
+  parent.close();
 });
 
 test("a worker with a key: asked once, kept for the tab only", async () => {
