@@ -1,7 +1,7 @@
 # For those who have make: each target is one command that works without it too (docs/building.md).
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check test-peers valgrind kill-test bench install clean
+.PHONY: all demo test check test-peers valgrind kill-test pull-kill-test bench install clean
 all:
 	@scripts/install-deps.sh build
 	@test -f build/release/build.ninja || cmake --preset release
@@ -35,6 +35,16 @@ kill-test:
 	@cmake --build --preset release --target sdw service_test_kill
 	@mkdir -p build/release/tests/run/kill-test
 	@cd build/release/tests/run/kill-test && SDW=$(CURDIR)/build/sdw SDW_DEMO_MODEL=$(CURDIR)/demo/model SDW_KILLS=$(KILLS) ../../service_test_kill
+
+# kill -9 of `sdw pull`, PULL_KILLS times (20) in PULL_MB megabytes (200); the test suite does three in 20.
+PULL_KILLS ?= 20
+PULL_MB ?= 200
+pull-kill-test:
+	@scripts/install-deps.sh build test
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target sdw hub_test_kill
+	@mkdir -p build/release/tests/run/pull-kill-test
+	@cd build/release/tests/run/pull-kill-test && SDW_PULL_KILLS=$(PULL_KILLS) SDW_PULL_MB=$(PULL_MB) ../../hub_test_kill
 
 # MODEL=folder or file; the demo model without it. ARGS="--width 512 --height 512 --steps 3"
 bench: all

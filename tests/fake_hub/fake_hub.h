@@ -79,6 +79,7 @@ typedef struct fake_request {
     char method[8], target[2048], authorization[128], range[64], accept_encoding[64], if_range[128];
     uint64_t sent;           /* bytes of the body */
     int status;
+    bool proxied;            /* the target was a whole address */
 } fake_request;
 
 /* Requests since the last fake_hub_forget that fit (NULL and FAKE_ANY fit all). */

@@ -109,6 +109,11 @@ static void parse(fake_connection *c)
     memset(r, 0, sizeof *r);
     r->host = c->host;
     sscanf(c->head, "%7s %2047s", r->method, r->target);
+    if (!strncmp(r->target, "http://", 7)) { /* we are somebody's proxy: the rest is for us all the same */
+        const char *path = strchr(r->target + 7, '/');
+        r->proxied = true;
+        memmove(r->target, path ? path : "/", strlen(path ? path : "/") + 1);
+    }
     header(c->head, "Authorization", r->authorization, sizeof r->authorization);
     header(c->head, "Range", r->range, sizeof r->range);
     header(c->head, "Accept-Encoding", r->accept_encoding, sizeof r->accept_encoding);

@@ -129,6 +129,11 @@ static void remove_all(const char *path)
     remove(path);
 }
 
+void bed_clear(bed *b)
+{
+    remove_all(b->cache);
+}
+
 void bed_close(bed *b)
 {
     fake_hub_stop(b->hub);

@@ -48,6 +48,8 @@ void bed_open(bed *b, const fake_hub_options *o);
 void bed_close(bed *b);
 /* Reads the settings again, with one more variable. */
 void bed_set(bed *b, const char *variable);
+/* Removes the cache. */
+void bed_clear(bed *b);
 /* Adds the files of a pipeline to a repository. */
 void bed_add_model(fake_repo *r, size_t unet_bytes);
 

@@ -1,5 +1,5 @@
 /* kill -9 in the middle of a download, again and again (trap 16): the next run goes on where the last one was, nothing
- * beyond the last 10 MiB is fetched twice, and in the end the hash is right. SDW_KILLS and SDW_KILL_MB make it longer:
+ * beyond the last 10 MiB is fetched twice, and in the end the hash is right. SDW_PULL_KILLS and SDW_PULL_MB make it longer:
  * the default is 3 kills in 20 MB. Ctrl-C is tried the same way. */
 #include "bed.h"
 
@@ -80,8 +80,8 @@ static void a_killed_download_goes_on(void **state)
 {
     (void)state;
     bed b;
-    int kills = from_environment("SDW_KILLS", 3);
-    size_t bytes = (size_t)from_environment("SDW_KILL_MB", 20) * 1000000;
+    int kills = from_environment("SDW_PULL_KILLS", 3);
+    size_t bytes = (size_t)from_environment("SDW_PULL_MB", 20) * 1000000;
     uint64_t reached[256];
     open_slow(&b, bytes);
     assert_in_range(kills, 1, 255);

@@ -639,6 +639,25 @@ static void damaged_weights_get_no_name(void **state)
     bed_close(&b);
 }
 
+static void a_proxy_is_used(void **state)
+{
+    (void)state;
+    bed b;
+    fake_request r;
+    char variable[128];
+    bed_open(&b, NULL);
+    snprintf(variable, sizeof variable, "HTTP_PROXY=%s", fake_hub_url(b.hub));
+    bed_set(&b, variable);
+    free((void *)(uintptr_t)b.variables[2]);
+    b.variables[2] = strdup("HF_ENDPOINT=http://hub.invalid"); /* a name that only the proxy could resolve */
+    bed_set(&b, "HF_TOKEN=hf_good");
+    const sdw_hub_wish w = { .id = "org/model", .file = "vae/config.json" };
+    if (bed_pull_wish(&b, &w) != SDW_OK) fail_msg("%s", b.err.text);
+    for (int i = 0; fake_hub_request(b.hub, FAKE_ANY, NULL, i, &r); i++) assert_true(r.proxied);
+    assert_true(fake_hub_count(b.hub, FAKE_HUB, NULL, NULL) > 3);
+    bed_close(&b);
+}
+
 static void requests_can_be_told_without_the_token(void **state)
 {
     (void)state;
@@ -693,6 +712,7 @@ int main(void)
         cmocka_unit_test(without_symlinks_files_stand_in_the_snapshot),
         cmocka_unit_test(warnings_of_the_hub_are_told_once),
         cmocka_unit_test(damaged_weights_get_no_name),
+        cmocka_unit_test(a_proxy_is_used),
         cmocka_unit_test(requests_can_be_told_without_the_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,19 @@
 /* ---- locks ---- */
 
 #define LOCK_PATH "lock_test/a/x.lock" /* in the test's own folder */
+
+/* This program's own flock stands before the system's: when armed, another process seems to unlink the lock file between
+ * our opening it and our locking it. */
+static bool unlink_before_locking;
+
+int flock(int fd, int operation)
+{
+    if (unlink_before_locking) {
+        unlink_before_locking = false;
+        unlink(LOCK_PATH);
+    }
+    return (int)syscall(SYS_flock, fd, operation);
+}
 
 static void remove_lock(void)
 {
@@ -72,6 +86,22 @@ static void an_unlinked_lock_file_is_noticed(void **state)
         assert_int_equal(sdw_hub_lock_try(LOCK_PATH, "x", &held, NULL), SDW_BUSY);
         sdw_hub_lock_release(&waiting);
     }
+    remove_lock();
+}
+
+static void a_lock_on_a_file_that_is_gone_is_no_lock(void **state)
+{
+    (void)state;
+    sdw_hub_lock one, two;
+    struct stat ours, there;
+    unlink_before_locking = true;
+    assert_int_equal(sdw_hub_lock_take(LOCK_PATH, "x", NULL, &one, NULL), SDW_OK);
+    assert_false(unlink_before_locking);
+    assert_int_equal(fstat(one.fd, &ours), 0);
+    assert_int_equal(stat(LOCK_PATH, &there), 0);
+    assert_int_equal(ours.st_ino, there.st_ino);
+    assert_int_equal(sdw_hub_lock_try(LOCK_PATH, "x", &two, NULL), SDW_BUSY);
+    sdw_hub_lock_release(&one);
     remove_lock();
 }
 
@@ -161,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lock_excludes_others),
         cmocka_unit_test(an_unlinked_lock_file_is_noticed),
+        cmocka_unit_test(a_lock_on_a_file_that_is_gone_is_no_lock),
         cmocka_unit_test(waiting_for_a_lock_can_be_cancelled),
         cmocka_unit_test(two_pulls_fetch_everything_once),
         cmocka_unit_test(a_file_that_another_process_finished_is_used),
