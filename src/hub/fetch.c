@@ -22,6 +22,8 @@
 #define PAUSE_S 1
 /* Bytes after which the kernel is told to begin writing: the closing fsync then finds little left to do. */
 #define WRITEBACK_BYTES ((uint64_t)8 << 20)
+/* The hash thread is woken for this much at a time: waking it for every piece would cost more than hashing. */
+#define OFFER_BYTES ((uint64_t)1 << 20)
 
 typedef struct transfer {
     const sdw_hub_fetch *f;
@@ -30,6 +32,7 @@ typedef struct transfer {
     uint64_t size;          /* bytes in the partial file */
     uint64_t asked_from;    /* of the request that runs */
     uint64_t synced;
+    uint64_t offered;       /* told to the hash thread */
     uint64_t moved;         /* fetched and not yet told */
     bool began;             /* the running request's first byte was seen */
     bool again_from_zero;   /* the answer was of another place than asked */
@@ -57,7 +60,7 @@ static sdw_status begin_anew(transfer *t, sdw_error *err)
     t->follower = NULL;
     if (ftruncate(t->fd, 0) != 0 || lseek(t->fd, 0, SEEK_SET) != 0)
         return sdw_fail(err, SDW_IO, "%s: cannot begin anew: %s", t->f->partial, strerror(errno));
-    t->size = t->synced = 0;
+    t->size = t->synced = t->offered = 0;
     tell(t);
     return start_hash(t, err);
 }
@@ -134,7 +137,10 @@ static sdw_status on_body(void *ctx, const sdw_hub_headers *head, const void *da
         t->moved += (uint64_t)n;
     }
     write_behind(t);
-    sdw_hub_follower_advance(t->follower, t->size);
+    if (t->size - t->offered >= OFFER_BYTES) {
+        sdw_hub_follower_advance(t->follower, t->size);
+        t->offered = t->size;
+    }
     tell(t);
     return SDW_OK;
 }
@@ -209,6 +215,7 @@ static sdw_status fetch_rest(transfer *t, sdw_error *err)
 
 static sdw_status check_hash(transfer *t, char hash[SDW_DIGEST_HEX_SIZE], sdw_error *err)
 {
+    sdw_hub_follower_advance(t->follower, t->size);
     sdw_status s = sdw_hub_follower_hex(t->follower, hash, err);
     if (s != SDW_OK || !t->f->hash || !strcmp(hash, t->f->hash)) return s;
     t->wrong_bytes = true;
@@ -235,7 +242,8 @@ sdw_status sdw_hub_fetch_file(sdw_hub_client *c, const sdw_hub_fetch *f, char re
         if (s == SDW_OK) s = fetch_once(&t, hash, err);
         if (t.wrong_bytes) unlink(f->partial);
     }
-    if (s == SDW_OK && fsync(t.fd) != 0) s = sdw_fail(err, SDW_IO, "%s: cannot be written to the disk: %s", f->partial, strerror(errno));
+    if (s == SDW_OK && fsync(t.fd) != 0 && errno != EINVAL && errno != ENOSYS) /* some file systems cannot */
+        s = sdw_fail(err, SDW_IO, "%s: cannot be written to the disk: %s", f->partial, strerror(errno));
     if (s == SDW_OK && ret_hash) memcpy(ret_hash, hash, sizeof hash);
     if (s != SDW_OK && t.fd >= 0 && t.size == 0) unlink(f->partial); /* nothing in it to go on from */
     sdw_hub_follower_close(t.follower);

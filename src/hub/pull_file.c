@@ -123,7 +123,8 @@ static sdw_status fetch_locked(job *j, const sdw_hub_lock *lock, sdw_error *err)
     if (fresh && !lock->effective) s = name_private_partial(j, err);
     if (s == SDW_OK && fresh) s = fetch_blob(j, err);
     else if (s == SDW_OK && j->moved) j->moved(j->ctx, j->task->size, 0);
-    if (s != SDW_OK && fresh && !lock->effective) unlink(j->partial);
+    /* Nobody needs a beginning whose whole is there; nor one that nobody else may continue. */
+    if (lock->effective ? !fresh : fresh && s != SDW_OK) unlink(j->partial);
     return s == SDW_OK ? point_all(j, fresh, err) : s;
 }
 

@@ -79,6 +79,7 @@ void bed_add_model(fake_repo *r, size_t unet_bytes)
     fake_repo_add_text(r, "scheduler/scheduler_config.json", "{\"scheduler\":1}");
     fake_repo_add_text(r, "tokenizer/vocab.json", "{\"a\":0}");
     fake_repo_add_text(r, "tokenizer/merges.txt", "#version: 0.2\n");
+    fake_repo_add_text(r, "tokenizer/special_tokens_map.json", "{\"s\":1}");
     fake_repo_add_text(r, "text_encoder/config.json", "{\"t\":1}");
     fake_repo_add_text(r, "unet/config.json", "{\"u\":1}");
     fake_repo_add_text(r, "vae/config.json", "{\"v\":1}");

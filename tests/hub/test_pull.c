@@ -6,7 +6,7 @@
 #include "hub/aliases.h"
 
 #define UNET BED_UNET_PATH
-#define FILES 10 /* of org/model that a picture needs */
+#define FILES 11 /* of org/model that a picture needs */
 
 static void a_model_comes_with_exactly_its_files(void **state)
 {
@@ -502,7 +502,7 @@ static void plain_weights_in_the_cache_are_enough(void **state)
 static void a_snapshot_with_something_missing_is_not_complete(void **state)
 {
     (void)state;
-    static const char *const files[] = { "tokenizer/merges.txt", UNET, "vae/config.json", "model_index.json", "scheduler/scheduler_config.json" };
+    static const char *const files[] = { "tokenizer/special_tokens_map.json", "tokenizer/merges.txt", UNET, "vae/config.json", "model_index.json", "scheduler/scheduler_config.json" };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         bed b;
         char name[160], path[SDW_HUB_PATH_MAX];

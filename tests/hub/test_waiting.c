@@ -178,11 +178,13 @@ static void a_file_that_another_process_finished_is_used(void **state)
     while (fake_hub_count(b.hub, FAKE_HUB, "HEAD", UNET) == 0) usleep(1000);
     bed_partial(&b, UNET, BED_UNET, false);
     assert_int_equal(rename(bed_place(&b, SDW_HUB_PARTIAL, fake_repo_hash(b.repo, UNET)), bed_place(&b, SDW_HUB_BLOB, fake_repo_hash(b.repo, UNET))), 0);
+    bed_partial(&b, UNET, 1000, false); /* left by an earlier run of ours */
     fake_repo_data(b.repo, UNET, &size);
     sdw_hub_lock_release(&lock);
     pthread_join(thread, NULL);
     if (s.status != SDW_OK) fail_msg("%s", s.err.text);
     assert_int_equal(bed_gets(&b, UNET), 0);
+    assert_false(bed_exists(bed_place(&b, SDW_HUB_PARTIAL, fake_repo_hash(b.repo, UNET))));
     bed_close(&b);
 }
 
