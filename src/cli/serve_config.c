@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/mem.h"
 #include "core/secret.h"
 
 #define KEY_FILE_MAX 8192
@@ -105,8 +106,9 @@ static sdw_status read_key(const char *path, sdw_serve_config *c, sdw_error *err
     if (fd < 0) return sdw_fail_errno(err, path, "open");
     sdw_status s = sdw_file_read(fd, path, "key file", KEY_FILE_MAX, &c->key, err);
     close(fd);
+    if (s == SDW_OK && !sdw_buf_append(&c->key, "", 1)) s = sdw_fail_memory(err, path, c->key.size);
     if (s != SDW_OK) return s;
-    size_t n = c->key.size;
+    size_t n = c->key.size - 1;
     while (n && strchr(" \t\r\n", c->key.data[n - 1])) n--;
     if (n == 0) return sdw_fail(err, SDW_FORMAT, "%s: empty, want the key", path);
     c->key.data[n] = '\0';

@@ -224,6 +224,8 @@ static sdw_status read_file(sdw_cli_options *o, sdw_serve_sources *s, sdw_error 
     sdw_status status = sdw_file_read(fd, path, "config file", CONFIG_MAX, &s->file, err);
     close(fd);
     if (status != SDW_OK || !s->file.size) return status;
+    if (!sdw_buf_append(&s->file, "", 1)) return sdw_fail_memory(err, path, s->file.size); /* the NUL that ends the text */
+    s->file.size--;
     if (strlen(s->file.data) != s->file.size) return sdw_fail(err, SDW_INVALID, "%s: holds a NUL byte, want text", path);
     return sdw_serve_parse_config(o, s->file.data, path, &s->names, err);
 }

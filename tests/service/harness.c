@@ -11,8 +11,8 @@
 
 #include "engine/tiny.h"
 
-#define START_S 20.0
-#define END_S 20.0
+#define START_S 60.0
+#define END_S 60.0
 
 extern char **environ;
 
@@ -121,7 +121,9 @@ service start_as(const char *program, const char *as, const char *const *args, c
         if (!s.port && (now_s() > until || waitpid(s.pid, &status, WNOHANG) == s.pid)) {
             char *text = read_file(s.log);
             kill(s.pid, SIGKILL);
-            fail_msg("%s does not listen: %s", program, text);
+            print_message("%s\n", text);
+            free(text);
+            fail_msg("%s does not listen", program);
         }
     }
     return s;
@@ -312,7 +314,7 @@ static void wait_for(int port, const char *id, const char *key, const char *want
     char target[80];
     reply r = { 0 };
     snprintf(target, sizeof target, "/v1/jobs/%s", id);
-    for (double until = now_s() + 20;; pause_ms(5)) {
+    for (double until = now_s() + START_S;; pause_ms(5)) {
         get(port, target, "", &r);
         const char *is = value_of(r.body, key);
         if (want ? !strcmp(is, want) : atoi(is) >= at_least) break;

@@ -72,7 +72,7 @@ const char *value_of(const char *text, const char *key);
 char *long_value_of(const char *text, const char *key);
 int count_of(const char *text, const char *part);
 
-/* Waits until GET /v1/jobs/ID says so; fails after 20 s. */
+/* Waits until GET /v1/jobs/ID says so; fails after a minute. */
 void wait_status(int port, const char *id, const char *status);
 void wait_step(int port, const char *id, int step);
 

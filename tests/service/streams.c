@@ -7,6 +7,9 @@
 #include "image/image.h"
 #include "service/harness.h"
 
+/* Sanitizers and a busy machine make everything slower; only a failing test waits so long. */
+#define PATIENCE 4
+
 stream open_raw(int port, const char *request)
 {
     stream s = { .fd = client_open(port) };
@@ -100,7 +103,7 @@ bool stream_until(stream *s, const char *text, double timeout_s)
 
 const char *stream_end(stream *s, double timeout_s)
 {
-    for (double until = now_s() + timeout_s; !s->ended;) {
+    for (double until = now_s() + PATIENCE * timeout_s; !s->ended;) {
         double left = until - now_s();
         if (left <= 0) fail_msg("the stream did not end: ...%s", s->size > 300 ? s->text + s->size - 300 : s->text);
         receive(s, left);
