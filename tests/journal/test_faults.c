@@ -341,33 +341,46 @@ static int new_file_openat(void *ctx, int dir, const char *name, int flags, mode
     return fd;
 }
 
+/* Some notes, and a job whose sync may be the one that fails; no rewrite but the journal's own. */
+static void live_plainly(truth *t)
+{
+    ask(t, 1);
+    ask(t, 2);
+    complete(t, 1);
+    ask(t, 3);
+    complete(t, 2);
+    ask(t, 4);
+}
+
 static void a_failed_sync_is_never_trusted_again(void **state)
 {
     (void)state;
     static unsigned char file[65536];
     int failures = 0;
-    for (int fail_at = 2; fail_at < 24; fail_at++) {
+    for (int fail_at = 2; fail_at < 48; fail_at++) {
         truth t[SCRIPT_JOBS] = { { 0 } };
         struct stat st;
+        if (fail_at % 24 < 2) continue; /* opening syncs too */
         bed_wipe(FOLDER);
         fault_io_init(&cut);
         cut.io.fsync = losing_fsync;
         cut.io.openat = new_file_openat;
         memset(&loss, 0, sizeof loss);
-        loss.fail_at = fail_at;
+        loss.fail_at = fail_at % 24;
         bed_open(&b, FOLDER, &cut.io, 0);
-        live(t);
-        loss.fail_at = loss.count >= fail_at ? fail_at : 0; /* from here on all is well */
+        if (fail_at < 24) live(t);
+        else live_plainly(t);
+        loss.fail_at = loss.count >= loss.fail_at ? loss.fail_at : 0; /* from here on all is well */
         assert_int_equal(sdw_journal_sync(b.journal, NULL), SDW_OK);
         size_t size = bed_load(FOLDER, file, sizeof file);
         assert_int_equal(stat(FOLDER "/journal", &st), 0);
         bed_close(&b);
-        failures += loss.count >= fail_at;
+        failures += loss.to > 0;
         if (loss.to > 0 && loss.inode == st.st_ino && (size_t)loss.to <= size) memset(file + loss.from, 0, (size_t)(loss.to - loss.from));
         bed_store(FOLDER, file, size);
         compare(t, true); /* notes too: they were synced after the failure */
     }
-    assert_true(failures >= 8);
+    assert_true(failures >= 12);
 }
 
 /* ---- memory ---- */
