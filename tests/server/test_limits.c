@@ -343,6 +343,35 @@ static void a_client_that_leaves_a_waiting_answer_is_noticed_within_a_second(voi
     }
 }
 
+static void waiting_answers_take_no_thread_and_no_408(void **state)
+{
+    (void)state;
+    enum { CALLS = 15 }; /* of 20 places for everyone */
+    reply r = { 0 };
+    int fd[CALLS];
+    for (int i = 0; i < CALLS; i++) {
+        fd[i] = client_open(port);
+        client_text(fd[i], i % 2 ? "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                                 : "POST /later-desk HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    }
+    assert_true(stage_reaches(&on, &on.opened, CALLS));
+    double start = now_s();
+    while (now_s() - start < 1.2) { /* longer than the time after which a handler that has not begun is given up */
+        ask_for(port, "GET", "/hello", "", NULL, &r);
+        assert_int_equal(r.status, 200);
+        ask_for(port, "POST", "/desk", "", "x", &r); /* its one thread is free too */
+        assert_int_equal(r.status, 201);
+    }
+    stage_show(&on, server, 0, true);
+    for (int i = 0; i < CALLS; i++) {
+        client_reply(fd[i], false, 5, &r);
+        assert_int_equal(r.status, 200);
+        assert_string_equal(r.body, "at last");
+        client_close(fd[i]);
+    }
+    reply_finish(&r);
+}
+
 static void a_client_that_closes_its_side_in_the_middle_is_let_go(void **state)
 {
     (void)state;
@@ -407,6 +436,7 @@ int main(void)
         TEST(a_reader_that_takes_nothing_is_disconnected),
         TEST(a_slow_reader_is_not),
         TEST(a_client_that_leaves_a_waiting_answer_is_noticed_within_a_second),
+        TEST(waiting_answers_take_no_thread_and_no_408),
         TEST(a_client_that_closes_its_side_in_the_middle_is_let_go),
         TEST(a_request_that_no_desk_thread_takes_in_time_is_408),
     };
