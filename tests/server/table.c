@@ -1,6 +1,7 @@
 /* table.c - see table.h. */
 #include "server/table.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -144,6 +145,7 @@ static void hold(const sdw_http_request *r, sdw_http_response *ret)
 
 struct reader {
     stage *stage;
+    sdw_server *server;
     int at;
 };
 
@@ -205,6 +207,28 @@ static bool poll_stage(void *ctx, sdw_http_response *ret)
     return true;
 }
 
+/* Its news come while it is being polled on a desk thread, after it has looked. */
+static bool poll_overtaken(void *ctx, sdw_http_response *ret)
+{
+    struct reader *r = ctx;
+    sdw_job_id id = { STAGE_JOB };
+    if (r->at++ > 0) {
+        ret->status = 200;
+        sdw_buf_puts(&ret->body, "second look");
+        return true;
+    }
+    sdw_server_wake(r->server, &id);
+    poll(NULL, 0, 60); /* the loop deals with the wake meanwhile */
+    return false;
+}
+
+static void overtaken(const sdw_http_request *r, sdw_http_response *ret)
+{
+    struct reader *reader = open_reader(r);
+    reader->server = r->server;
+    ret->later = (sdw_http_later){ .poll = poll_overtaken, .close = close_reader, .ctx = reader, .job = { STAGE_JOB } };
+}
+
 static void later(const sdw_http_request *r, sdw_http_response *ret)
 {
     ret->later = (sdw_http_later){ .poll = poll_stage, .close = close_reader, .ctx = open_reader(r), .job = { STAGE_JOB } };
@@ -231,6 +255,7 @@ static const sdw_route rows[] = {
     { "POST", "/opsfail", SDW_FACE_OPS, 0, broken, "failOps", "Fails." },
     { "GET", "/stream", SDW_FACE_NATIVE, SDW_ROUTE_TOKEN_QUERY, stream, "stream", "Events of the stage." },
     { "GET", "/later", SDW_FACE_NATIVE, 0, later, "later", "Answers when the stage ends." },
+    { "POST", "/overtaken", SDW_FACE_NATIVE, SDW_ROUTE_DESK, overtaken, "overtaken", "Woken while it is polled." },
     { "POST", "/later-desk", SDW_FACE_NATIVE, SDW_ROUTE_DESK, later, "laterDesk", "The same on desk threads." },
 };
 static const sdw_routes table = { rows, sizeof rows / sizeof rows[0] };

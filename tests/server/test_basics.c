@@ -253,6 +253,18 @@ static void an_answer_that_waits_comes_when_its_job_ends(void **state)
     }
 }
 
+static void a_wake_during_a_poll_is_not_lost(void **state)
+{
+    (void)state;
+    reply r = { 0 };
+    for (int i = 0; i < 3; i++) {
+        ask_for(port, "POST", "/overtaken", "", "", &r);
+        assert_int_equal(r.status, 200);
+        assert_string_equal(r.body, "second look");
+    }
+    reply_finish(&r);
+}
+
 static void a_stream_sends_each_event_as_one_chunk_and_ends(void **state)
 {
     (void)state;
@@ -317,6 +329,7 @@ int main(void)
         TEST(static_and_large_bodies_are_sent_whole),
         TEST(each_face_has_its_own_error_body),
         TEST(an_answer_that_waits_comes_when_its_job_ends),
+        TEST(a_wake_during_a_poll_is_not_lost),
         TEST(a_stream_sends_each_event_as_one_chunk_and_ends),
         TEST(an_http_1_0_client_gets_a_stream_that_ends_with_the_connection),
     };
