@@ -1,7 +1,9 @@
 /* Raw bytes at the socket of a running server: it must neither crash nor hang, and still serve afterwards. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -52,11 +54,17 @@ static const sdw_route rows[] = {
 static const sdw_routes table = { rows, 4 };
 static const sdw_routes *const tables[] = { &table, NULL };
 
+static void give_up(const char *what)
+{
+    fprintf(stderr, "fuzz_http: %s: %s\n", what, strerror(errno));
+    abort();
+}
+
 static int connect_to(int port)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0) abort();
+    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0) give_up("cannot connect");
     return fd;
 }
 
@@ -75,9 +83,10 @@ static void must_serve(int port)
     char bytes[512];
     int fd = connect_to(port);
     struct pollfd p = { .fd = fd, .events = POLLIN };
-    if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) < 0 || poll(&p, 1, 10000) <= 0) abort();
+    if (send(fd, request, sizeof request - 1, MSG_NOSIGNAL) < 0) give_up("cannot send");
+    if (poll(&p, 1, 60000) <= 0) give_up("no answer in a minute");
     ssize_t n = recv(fd, bytes, sizeof bytes, 0);
-    if (n < 12 || memcmp(bytes, "HTTP/1.1 200", 12) != 0) abort();
+    if (n < 12 || memcmp(bytes, "HTTP/1.1 200", 12) != 0) give_up("another answer than 200");
     close(fd);
 }
 

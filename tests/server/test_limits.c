@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "server/client.h"
+#include "server/process.h"
 #include "server/table.h"
 
 static stage on;
@@ -343,6 +344,42 @@ static void a_client_that_leaves_a_waiting_answer_is_noticed_within_a_second(voi
     }
 }
 
+static int open_descriptors(void)
+{
+    sdw_process_stats p;
+    sdw_process_stats_of(&p);
+    return p.open_fds;
+}
+
+static void connections_that_are_reset_leave_nothing_behind(void **state)
+{
+    (void)state;
+    static const char *const cut[] = { "", "GET /he", "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n", "G", "\r\n", "PRI * HTTP/2.0\r\n\r\n",
+                                       "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc",
+                                       "POST /desk HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nxGET",
+                                       "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hello HT",
+                                       "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /large?bytes=1000000 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                                       "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n" };
+    static const struct linger reset = { .l_onoff = 1 };
+    enum { WAYS = sizeof cut / sizeof cut[0] };
+    int before = open_descriptors();
+    on.events = 5;
+    for (int i = 0; i < 60 * WAYS; i++) {
+        int fd = client_open(port);
+        client_text(fd, cut[i % WAYS]);
+        if (i / WAYS % 3) poll(NULL, 0, i / WAYS % 3);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        client_close(fd);
+    }
+    for (double until = now_s() + 3; open_descriptors() > before && now_s() < until;) poll(NULL, 0, 50);
+    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(on.opened, on.closed);
+    reply r = { 0 };
+    ask_for(port, "GET", "/hello", "", NULL, &r);
+    assert_int_equal(r.status, 200);
+    reply_finish(&r);
+}
+
 static void waiting_answers_take_no_thread_and_no_408(void **state)
 {
     (void)state;
@@ -436,6 +473,7 @@ int main(void)
         TEST(a_reader_that_takes_nothing_is_disconnected),
         TEST(a_slow_reader_is_not),
         TEST(a_client_that_leaves_a_waiting_answer_is_noticed_within_a_second),
+        TEST(connections_that_are_reset_leave_nothing_behind),
         TEST(waiting_answers_take_no_thread_and_no_408),
         TEST(a_client_that_closes_its_side_in_the_middle_is_let_go),
         TEST(a_request_that_no_desk_thread_takes_in_time_is_408),
