@@ -21,8 +21,9 @@ static void print_members(yyjson_val *object)
     size_t i, n;
     yyjson_val *key, *value;
     yyjson_obj_foreach(object, i, n, key, value) {
-        if (yyjson_is_null(value)) continue;
-        printf("%-15s ", yyjson_get_str(key));
+        const char *name = yyjson_get_str(key);
+        if (!name || yyjson_is_null(value)) continue;
+        printf("%-15s ", name);
         if (yyjson_is_str(value)) puts(yyjson_get_str(value));
         else sdw_cli_print_json(value);
     }

@@ -224,7 +224,11 @@ void sdw_serve_calls_stop(sdw_serve_calls *c, double wait_s)
     }
     bool all = c->done == running;
     pthread_mutex_unlock(&c->mutex);
-    if (!all) return; /* one of them still waits for an answer; it goes with the process */
+    if (!all) { /* one of them still waits for an answer; it goes with the process, and what it uses stays */
+        for (int i = 0; i < 2; i++)
+            if (c->runs[i]) pthread_detach(c->threads[i]);
+        return;
+    }
     for (int i = 0; i < 2; i++)
         if (c->runs[i]) pthread_join(c->threads[i], NULL);
     pthread_cond_destroy(&c->changed);

@@ -29,6 +29,7 @@
 #define LOOK_MS 100            /* between two looks at signals and state */
 #define STOP_S 1.8             /* from the signal to the end of the process, at the latest */
 #define STOP_JOBS_S 1.0        /* of these, for jobs to stop between two operations */
+#define STOP_CALLS_S 0.2       /* for reports that are under way */
 #define STOP_STREAMS_S 0.4     /* and for the last events to reach their readers */
 #define SHUTDOWN_DELAY_S 0.5   /* after POST /v1/shutdown */
 
@@ -224,7 +225,7 @@ static void stop_service(service *s)
     atomic_store(&s->config.model.stopping, true);
     sdw_worker_stop(s->worker, SDW_STOP_NOW);
     wait_stopped(s, STOP_JOBS_S);
-    sdw_serve_calls_stop(s->calls, 0);
+    sdw_serve_calls_stop(s->calls, STOP_CALLS_S);
     sdw_server_stop(s->server, STOP_STREAMS_S);
     s->server = NULL;
     sdw_models_free(s->models);
