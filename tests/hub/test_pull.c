@@ -432,6 +432,8 @@ static void equal_contents_come_once(void **state)
     bed_pull_well(&b);
     assert_int_equal(bed_check_blobs(&b), FILES - 1);
     assert_int_equal(bed_gets(&b, UNET), 1);
+    assert_int_equal(b.progress.files, FILES - 1); /* nor are its bytes counted twice */
+    assert_int_equal(fake_hub_count(b.hub, FAKE_HUB, "HEAD", ".safetensors"), 2);
     bed_close(&b);
 }
 
