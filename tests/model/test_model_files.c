@@ -174,6 +174,14 @@ static void shards_are_found_by_their_index(void **state)
     assert_true(value_of(m, SDW_PART_UNET, "conv_in.bias") == 5);
     assert_true(value_of(m, SDW_PART_UNET, "conv_out.bias") == 6);
     sdw_model_files_close(m);
+    /* of a variant, under the name that older writers gave it */
+    const sdw_model_files_options fp16 = { .variant = "fp16" };
+    put_tensor("m/unet/diffusion_pytorch_model-00001-of-00001.fp16.safetensors", "conv_in.bias", 7);
+    put("m/unet/diffusion_pytorch_model.safetensors.fp16.index.json",
+        "{\"weight_map\":{\"conv_in.bias\":\"diffusion_pytorch_model-00001-of-00001.fp16.safetensors\"}}");
+    m = open_model("m", &fp16, NULL);
+    assert_true(value_of(m, SDW_PART_UNET, "conv_in.bias") == 7);
+    sdw_model_files_close(m);
     put("m/unet/diffusion_pytorch_model.safetensors.index.json", "{\"weight_map\":{\"conv_in.bias\":\"../vae/diffusion_pytorch_model.safetensors\"}}");
     refuse("m", NULL, SDW_FORMAT, "same folder");
 }
