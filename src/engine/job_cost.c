@@ -46,6 +46,7 @@ sdw_status sdw_job_cost(sdw_engine *e, const sdw_params *params, sdw_cost *ret, 
     moment peak = fullest(&c, params, e->release_parts);
     /* Host arrays: result pixels, decoded values, the transposed picture, init picture and mask; and the program itself. */
     uint64_t host = (uint64_t)params->width * (uint64_t)params->height * (3 * (uint64_t)params->count + 4 * 3 * 4) + ((uint64_t)32 << 20);
+    host += (uint64_t)params->width * (uint64_t)params->height * 3 * ((uint64_t)params->count - 1); /* some ten latents for every further picture */
     *ret = (sdw_cost){
         .weights = peak.weights, .activations = peak.activations, .total = peak.weights + peak.activations + host,
         .gflop_text = c.text_flop / 1e9, .gflop_step = c.unet_flop / 1e9, .gflop_vae_decode = c.decode_flop / 1e9,

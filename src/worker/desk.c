@@ -215,7 +215,7 @@ static double watch_deadlines(sdw_worker *w)
         if (t->deadline <= 0 || t->wish) continue;
         if (t->deadline <= now) {
             t->wish = SDW_WISH_TIMEOUT;
-            sdw_worker_interrupt(w, t);
+            sdw_worker_interrupt(w);
         } else if (next < 0 || t->deadline - now < next) next = t->deadline - now;
     }
     return next;

@@ -120,12 +120,14 @@ static void next(sdw_worker *w, action *a)
 
 /* ---- a unit of work ---- */
 
-void sdw_unit_begin(sdw_worker *w, sdw_model_entry *m, sdw_ticket *alone)
+void sdw_unit_begin(sdw_worker *w, sdw_model_entry *m, sdw_ticket *const *jobs, int count)
 {
     pthread_mutex_lock(&w->mutex);
     w->unit_model = m;
-    w->unit_of = alone;
-    if (w->stop_now && m->model) w->x->cancel(m->model, true);
+    w->unit_jobs = 0;
+    for (int i = 0; i < count; i++)
+        if (i == 0 || jobs[i] != jobs[i - 1]) w->unit_of[w->unit_jobs++] = jobs[i];
+    sdw_worker_interrupt(w); /* somebody may have asked since the turn was given */
     pthread_mutex_unlock(&w->mutex);
 }
 
@@ -134,7 +136,7 @@ void sdw_unit_end(sdw_worker *w)
     pthread_mutex_lock(&w->mutex);
     if (w->unit_model->model) w->x->cancel(w->unit_model->model, false);
     w->unit_model = NULL;
-    w->unit_of = NULL;
+    w->unit_jobs = 0;
     pthread_mutex_unlock(&w->mutex);
 }
 
@@ -145,11 +147,13 @@ void sdw_engine_leave(sdw_worker *w, sdw_ticket *t)
     w->x->job_free(t->run);
     t->run = NULL;
     if (w->slicing == t) w->slicing = NULL;
+    uint64_t held = w->x->held(t->entry->model);
     pthread_mutex_lock(&w->mutex);
     int i = 0;
     while (w->active[i] != t) i++;
     for (; i + 1 < w->active_count; i++) w->active[i] = w->active[i + 1];
     w->active_count--;
+    t->entry->held = held;
     w->active_pictures -= t->slots;
     t->active = false;
     t->entry->running--;

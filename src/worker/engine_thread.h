@@ -6,8 +6,9 @@
 #include "worker/worker_impl.h"
 
 /* ---- engine_thread.c ---- */
-/* While a unit runs others may interrupt it: any stop, and what concerns `alone`, if it works for that job only. */
-void sdw_unit_begin(sdw_worker *w, sdw_model_entry *m, sdw_ticket *alone);
+/* While a unit runs it may be interrupted: by a stop, or when all jobs that it works for are to end. Those of one job lie side
+ * by side. */
+void sdw_unit_begin(sdw_worker *w, sdw_model_entry *m, sdw_ticket *const *jobs, int count);
 void sdw_unit_end(sdw_worker *w);
 sdw_wish sdw_ticket_wish(sdw_worker *w, const sdw_ticket *t);
 /* Takes the job out of the active ones: it counts as finishing, and the engine's hold goes to the caller, until release. */

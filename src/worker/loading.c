@@ -129,7 +129,7 @@ void sdw_engine_load_model(sdw_worker *w, sdw_model_entry *m, sdw_ticket *waitin
     m->loading = true;
     m->last_use = ++w->uses;
     pthread_mutex_unlock(&w->mutex);
-    sdw_unit_begin(w, m, NULL);
+    sdw_unit_begin(w, m, NULL, 0);
     sdw_worker_log(w, 2, NULL, "model %s: loading", m->id);
     if (waiting) sdw_worker_narrate(w, waiting, "model_loading_start", "Loading model %s", m->id);
     sdw_worker_wake(w, NULL);

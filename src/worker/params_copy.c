@@ -22,11 +22,15 @@ static bool is_text(const sdw_field *f)
     return f->type == SDW_FIELD_TEXT || f->type == SDW_FIELD_CHOICE;
 }
 
-/* One allocation: the head, then the pixels. NULL for a picture whose size makes no sense, or without memory. */
+static bool makes_sense(const sdw_picture *p)
+{
+    return p->width > 0 && p->height > 0 && (p->channels == 1 || p->channels == 3) && p->pixels;
+}
+
+/* One allocation: the head, then the pixels. NULL without memory. */
 static sdw_picture *copy_picture(const sdw_picture *p, size_t *bytes)
 {
     size_t pixels, all;
-    if (p->width < 1 || p->height < 1 || p->channels < 1 || !p->pixels) return NULL;
     if (!sdw_size_mul((size_t)p->width, (size_t)p->height, &pixels) || !sdw_size_mul(pixels, (size_t)p->channels, &pixels) ||
         !sdw_size_add(pixels, sizeof *p, &all))
         return NULL;
@@ -55,7 +59,11 @@ sdw_status sdw_params_copy(const sdw_params *p, sdw_params *ret, size_t *ret_byt
     for (size_t i = 0; i < count; i++) {
         if (!is_text(&f[i]) && f[i].type != SDW_FIELD_PICTURE) continue;
         void *from = member(&f[i], p), *copy = NULL;
-        if (from && status == SDW_OK) {
+        if (from && f[i].type == SDW_FIELD_PICTURE && !makes_sense(from) && status == SDW_OK) {
+            const sdw_picture *bad = from;
+            status = sdw_fail_field(err, SDW_INVALID, f[i].name, "%s is %d x %d with %d channels, want pixels with 1 or 3 channels", f[i].name, bad->width,
+                                    bad->height, bad->channels);
+        } else if (from && status == SDW_OK) {
             copy = copy_member(&f[i], from, &bytes);
             if (!copy) status = sdw_fail_memory(err, f[i].name, 0);
         }

@@ -6,7 +6,7 @@
 /* A place on the desk for one more preview; without one it is skipped, as the protocol allows. */
 static sdw_desk_task *preview_task(sdw_worker *w, sdw_ticket *t)
 {
-    enum { PENDING_MAX = 4 };
+    enum { PENDING_MAX = SDW_PREVIEWS_KEPT };
     sdw_desk_task *task = sdw_calloc(1, sizeof *task);
     if (!task) return NULL;
     task->kind = SDW_DESK_PREVIEW;

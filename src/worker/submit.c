@@ -68,7 +68,13 @@ static bool full(const sdw_worker *w)
     return w->queued + w->accepting >= w->queue_max + (idle ? 1 : 0);
 }
 
-static sdw_status take_place(sdw_worker *w, const sdw_job_request *r, sdw_model_entry **ret, sdw_error *err)
+/* What a request has before it has a ticket. order: of the POSTs, however long accepting each of them takes. */
+typedef struct place {
+    sdw_model_entry *entry;      /* held */
+    uint64_t order;
+} place;
+
+static sdw_status take_place(sdw_worker *w, const sdw_job_request *r, place *ret, sdw_error *err)
 {
     sdw_status status = SDW_OK;
     pthread_mutex_lock(&w->mutex);
@@ -80,7 +86,7 @@ static sdw_status take_place(sdw_worker *w, const sdw_job_request *r, sdw_model_
     if (status == SDW_OK) {
         m->holders++;
         w->accepting++;
-        *ret = m;
+        *ret = (place){ .entry = m, .order = ++w->orders };
     }
     pthread_mutex_unlock(&w->mutex);
     return status;
@@ -138,7 +144,6 @@ static sdw_status join_queue(sdw_worker *w, sdw_ticket *t, sdw_error *err)
     w->queue_bytes -= t->bytes;
     bool stopping = w->stopping;
     if (!stopping) {
-        t->order = ++w->orders;
         sdw_worker_insert(w, t);
         sdw_worker_enqueue(w, t);
     }
@@ -156,18 +161,19 @@ static void give_up(sdw_worker *w, sdw_model_entry *m, sdw_ticket *t, bool bytes
     pthread_mutex_unlock(&w->mutex);
 }
 
-static sdw_status accept(sdw_worker *w, const sdw_job_request *r, sdw_model_entry *m, const uint8_t key[32], sdw_job_id *ret_id, sdw_error *err)
+static sdw_status accept(sdw_worker *w, const sdw_job_request *r, const place *p, const uint8_t key[32], sdw_job_id *ret_id, sdw_error *err)
 {
     sdw_ticket *t = NULL;
     sdw_warnings warnings = { 0 };
     bool bytes = false;
-    sdw_status status = make_ticket(w, r, m, &t, err);
+    sdw_status status = make_ticket(w, r, p->entry, &t, err);
+    if (status == SDW_OK) t->order = p->order;
     if (status == SDW_OK) status = check_with_model(w, t, &warnings, err);
     if (status == SDW_OK) status = take_bytes(w, t, err);
     bytes = status == SDW_OK;
     if (status == SDW_OK) status = sdw_keeping_accept(w, t, r, key, err);
     if (status != SDW_OK) {
-        give_up(w, m, t, bytes);
+        give_up(w, p->entry, t, bytes);
         sdw_warnings_finish(&warnings);
         return status;
     }
@@ -185,10 +191,10 @@ static sdw_status accept(sdw_worker *w, const sdw_job_request *r, sdw_model_entr
 
 static sdw_status submit_first(sdw_worker *w, const sdw_job_request *r, const uint8_t key[32], sdw_job_id *ret_id, sdw_error *err)
 {
-    sdw_model_entry *m;
+    place p;
     sdw_status status = check_alone(w, r, err);
-    if (status == SDW_OK) status = take_place(w, r, &m, err);
-    return status == SDW_OK ? accept(w, r, m, key, ret_id, err) : status;
+    if (status == SDW_OK) status = take_place(w, r, &p, err);
+    return status == SDW_OK ? accept(w, r, &p, key, ret_id, err) : status;
 }
 
 sdw_status sdw_worker_submit(sdw_worker *w, const sdw_job_request *r, sdw_job_id *ret_id, sdw_submit_answer *ret_answer, sdw_error *err)
@@ -233,7 +239,7 @@ sdw_status sdw_worker_cancel(sdw_worker *w, const sdw_job_id *id, sdw_error *err
     } else if (t && t->status == SDW_JOB_RUNNING && t->wish != SDW_WISH_CANCEL) {
         found = true;
         t->wish = SDW_WISH_CANCEL;
-        sdw_worker_interrupt(w, t);
+        sdw_worker_interrupt(w);
         pthread_cond_signal(&w->engine_cond);
     }
     pthread_mutex_unlock(&w->mutex);

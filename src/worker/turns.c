@@ -125,7 +125,7 @@ static sdw_status evaluate(sdw_worker *w, sdw_ticket *first, sdw_exec_turn *turn
 {
     sdw_status status;
     for (;;) {
-        sdw_unit_begin(w, first->entry, owner[0] == owner[*count - 1] ? first : NULL);
+        sdw_unit_begin(w, first->entry, owner, *count);
         double begun = sdw_clock_monotonic_s();
         status = w->x->step(first->entry->model, turns, *count, err);
         sdw_unit_end(w);
@@ -168,7 +168,7 @@ static void advance_turn(sdw_worker *w, sdw_ticket *t, const sdw_exec_state *s)
     sdw_error err = { 0 };
     if (s->phase == SDW_PHASE_ENCODE || s->phase == SDW_PHASE_DECODE) w->slicing = t;
     w->heard = t;
-    sdw_unit_begin(w, t->entry, t);
+    sdw_unit_begin(w, t->entry, &t, 1);
     double begun = sdw_clock_monotonic_s();
     sdw_status status = t->look_next ? sdw_preview_go_on(w, t, &err) : w->x->advance(t->run, &err);
     sdw_unit_end(w);

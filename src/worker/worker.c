@@ -228,9 +228,12 @@ void sdw_worker_keep(sdw_worker *w, sdw_ticket *t)
     t->status = SDW_JOB_QUEUED;
 }
 
-void sdw_worker_interrupt(sdw_worker *w, const sdw_ticket *t)
+void sdw_worker_interrupt(sdw_worker *w)
 {
-    if (w->unit_model && w->unit_model->model && (!t || w->unit_of == t)) w->x->cancel(w->unit_model->model, true);
+    if (!w->unit_model || !w->unit_model->model || (!w->unit_jobs && !w->stop_now)) return;
+    for (int i = 0; i < w->unit_jobs; i++)
+        if (!w->unit_of[i]->wish) return;
+    w->x->cancel(w->unit_model->model, true);
 }
 
 /* ---- open and close ---- */
@@ -331,7 +334,7 @@ void sdw_worker_stop(sdw_worker *w, sdw_stop how)
     end_queued(w);
     for (sdw_ticket *t = w->oldest; t && w->stop_now; t = t->newer)
         if (t->status == SDW_JOB_RUNNING && !t->wish) t->wish = w->keeps ? SDW_WISH_KEEP : SDW_WISH_CANCEL;
-    if (w->stop_now) sdw_worker_interrupt(w, NULL);
+    if (w->stop_now) sdw_worker_interrupt(w);
     pthread_cond_signal(&w->engine_cond);
     pthread_mutex_unlock(&w->mutex);
     if (w->store) sdw_keeping_settle(w);

@@ -78,7 +78,8 @@ struct sdw_worker {
     uint64_t uses;
     sdw_desk_task *desk_first, **desk_last;
     int desk_tasks;
-    sdw_ticket *unit_of;         /* the one job that the running unit is for; NULL: several, or no unit */
+    sdw_ticket *unit_of[SDW_ACTIVE_MAX]; /* the jobs that the running unit works for; a load works for none */
+    int unit_jobs;
     sdw_model_entry *unit_model; /* of the running unit or load */
     uint64_t steps_done, images_done, pixels_done, jobs_completed, jobs_failed, jobs_cancelled;
 
@@ -103,8 +104,8 @@ sdw_model_entry *sdw_worker_find_model(sdw_worker *w, const char *id);
 void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const char *code, sdw_blob *text, const char *message);
 /* Not ended, but kept for the next start; told in the same way. */
 void sdw_worker_keep(sdw_worker *w, sdw_ticket *t);
-/* Makes the running unit stop if it works for t alone (NULL: in any case). */
-void sdw_worker_interrupt(sdw_worker *w, const sdw_ticket *t);
+/* Makes the running unit stop if every job that it works for is to end. */
+void sdw_worker_interrupt(sdw_worker *w);
 
 /* ---- no lock held ---- */
 void sdw_worker_wake(sdw_worker *w, const sdw_job_id *id);

@@ -157,6 +157,26 @@ static void a_shared_evaluation_is_not_interrupted_for_one_of_its_jobs(void **st
     bed_close(&b);
 }
 
+static void a_shared_evaluation_is_interrupted_when_all_its_jobs_are_cancelled(void **state)
+{
+    (void)state;
+    bed b;
+    bed_open(&b, &(sdw_worker_options){ .batch_max = 2 });
+    sdw_job_request r = bed_request("hold-at=1"), other = bed_request("other stall-at=2");
+    r.params.steps = 20;
+    sdw_job_id first = bed_submit(&b, &r);
+    assert_true(fake_wait_held());
+    sdw_job_id second = bed_submit(&b, &other);
+    fake_release();
+    bed_wait_status(&b, &second, SDW_JOB_RUNNING);
+    assert_true(fake_wait_held()); /* stalled for ever, with both */
+    assert_int_equal(sdw_worker_cancel(b.w, &first, NULL), SDW_OK);
+    assert_int_equal(sdw_worker_cancel(b.w, &second, NULL), SDW_OK);
+    assert_int_equal(bed_wait_end(&b, &first), SDW_JOB_WAS_CANCELLED);
+    assert_int_equal(bed_wait_end(&b, &second), SDW_JOB_WAS_CANCELLED);
+    bed_close(&b);
+}
+
 static void a_batch_that_does_not_fit_is_made_smaller(void **state)
 {
     (void)state;
@@ -276,6 +296,7 @@ int main(void)
         cmocka_unit_test(pictures_of_one_request_advance_together),
         cmocka_unit_test(a_neighbour_that_fails_or_is_cancelled_takes_nobody_along),
         cmocka_unit_test(a_shared_evaluation_is_not_interrupted_for_one_of_its_jobs),
+        cmocka_unit_test(a_shared_evaluation_is_interrupted_when_all_its_jobs_are_cancelled),
         cmocka_unit_test(a_batch_that_does_not_fit_is_made_smaller),
         cmocka_unit_test(a_long_decoding_lets_others_go_on),
         cmocka_unit_test(a_job_ends_its_steps_early_when_asked),

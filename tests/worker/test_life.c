@@ -223,6 +223,18 @@ static void results_are_forgotten_in_time(void **state)
     bed_close(&b);
 }
 
+static void a_picture_without_pixels_is_refused_by_name(void **state)
+{
+    (void)state;
+    bed b;
+    sdw_picture init = { 64, 64, 3, NULL };
+    bed_open(&b, NULL);
+    sdw_job_request r = bed_request("x");
+    r.params.init_image = &init;
+    assert_int_equal(bed_refused(&b, &r, "init_image", "64 x 64"), SDW_INVALID);
+    bed_close(&b);
+}
+
 static void timeouts_are_capped_by_the_workers(void **state)
 {
     (void)state;
@@ -323,6 +335,7 @@ int main(void)
         cmocka_unit_test(the_bytes_of_waiting_inputs_are_bounded),
         cmocka_unit_test(results_are_forgotten_oldest_first),
         cmocka_unit_test(results_are_forgotten_in_time),
+        cmocka_unit_test(a_picture_without_pixels_is_refused_by_name),
         cmocka_unit_test(timeouts_are_capped_by_the_workers),
         cmocka_unit_test(stopping_now_interrupts_a_stalled_step),
         cmocka_unit_test(draining_lets_running_jobs_end_and_may_be_cut_short),
