@@ -95,11 +95,18 @@ static void pictures_of_one_request_advance_together(void **state)
     size_t size;
     bed_open(&b, &(sdw_worker_options){ .batch_max = 2, .preview_every = 1 });
     fake_reset_counts();
-    sdw_job_request r = bed_request("five");
+    sdw_job_request r = bed_request("five hold-at=2");
     r.params.count = 5;
     r.params.seed = 9;
     r.params.has_seed = 1;
     sdw_job_id id = bed_submit(&b, &r);
+    for (int i = 0; i < 5; i++) { /* every picture is held, before the last second evaluation is done */
+        assert_true(fake_wait_held());
+        sdw_job_view held = bed_view(&b, &id);
+        assert_int_equal(held.step, 1);
+        sdw_job_view_finish(&held);
+        fake_release();
+    }
     bed_story(&b, &id, false, story, sizeof story);
     assert_string_equal(story, "ppppCD"); /* each step once */
     assert_int_equal(fake_counted().widest, 2);
