@@ -258,6 +258,7 @@ void sdw_keeping_settle(sdw_worker *w)
 {
     pthread_mutex_lock(&w->mutex);
     sdw_ticket *list = w->noted;
+    bool any = list != NULL;
     w->noted = NULL;
     while (list) {
         sdw_ticket *t = list;
@@ -270,6 +271,7 @@ void sdw_keeping_settle(sdw_worker *w)
         else put_back(w, t, note);
     }
     pthread_mutex_unlock(&w->mutex);
+    if (any) sdw_worker_wake(w, NULL); /* the last of them may be what "stopped" waited for */
     expire(w);
 }
 

@@ -48,6 +48,21 @@ void bed_close(bed *b)
     free(b->wakes);
 }
 
+/* For whoever looks into a hang. */
+static void tell_state(bed *b)
+{
+    sdw_worker_state s;
+    sdw_job_id id[16];
+    sdw_worker_state_of(b->w, &s);
+    print_message("phase %d, %d queued, %d running, stopped %d\n", s.phase, s.queued, s.running, sdw_worker_stopped(b->w));
+    size_t n = sdw_worker_jobs(b->w, 0, NULL, id, 16);
+    for (size_t i = 0; i < n; i++) {
+        sdw_job_view v = bed_view(b, &id[i]);
+        print_message("%s: %s, step %d of %d\n", id[i].text, sdw_job_status_name(v.status), v.step, v.total);
+        sdw_job_view_finish(&v);
+    }
+}
+
 void bed_wait(bed *b, bed_condition *until, void *ctx)
 {
     struct timespec end;
@@ -63,7 +78,10 @@ void bed_wait(bed *b, bed_condition *until, void *ctx)
         int late = 0;
         while (k->count == seen && !late) late = pthread_cond_timedwait(&k->cond, &k->mutex, &end);
         pthread_mutex_unlock(&k->mutex);
-        if (late) fail_msg("nothing happened for 30 s");
+        if (late) {
+            tell_state(b);
+            fail_msg("nothing happened for 30 s");
+        }
     }
 }
 
