@@ -146,6 +146,8 @@ static sdw_status address(const sdw_cli_options *o, sdw_serve_config *c, sdw_err
     c->server.ui_dir = sdw_cli_value(o, "ui-dir");
     c->server.ui_frame_ancestors = sdw_cli_value(o, "ui-frame-ancestors");
     c->server.no_ui = sdw_cli_on(o, "no-ui");
+    c->server.no_metrics = sdw_cli_on(o, "no-metrics");
+    c->server.no_slots = sdw_cli_on(o, "no-slots");
     c->server.model_switch = sdw_cli_on(o, "model-switch");
     c->open_browser = sdw_cli_on(o, "open");
     return sdw_cli_int(o, "port", 0, 65535, 8081, &c->server.port, err);

@@ -81,6 +81,8 @@ static const sdw_cli_option rows[] = {
     { .name = "open", .group = "page", .help = "open the page in the desktop's browser once it is served" },
 
     { .name = "config", .value = "FILE", .group = "process", .help = "further options, one `flag-name = value` a line" },
+    { .name = "no-metrics", .group = "process", .help = "GET /metrics answers 501" },
+    { .name = "no-slots", .group = "process", .help = "GET /slots answers 501" },
     { .name = "drain", .value = "SECONDS", .group = "process", .help = "time that running jobs get after SIGTERM", .default_text = "0" },
     { .name = "log-file", .value = "FILE", .group = "process", .help = "where the log goes", .default_text = "standard error" },
     { .name = "log-json", .env = "SDW_LOG_JSON", .group = "process", .help = "log lines as JSON; also LLORCH_LOG_FORMAT=json" },
