@@ -97,7 +97,8 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is a failed write, told like any other */
+    signal(SIGPIPE, SIG_IGN); /* a reader that goes away is a failed write, told like any other; so is a limit on the size of files */
+    signal(SIGXFSZ, SIG_IGN);
     int code = dispatch(argc, argv);
     if (fflush(stdout) || ferror(stdout)) {
         if (code == SDW_EXIT_OK) {

@@ -24,7 +24,8 @@ int main(int argc, char **argv)
     pthread_t thread;
     sdw_error err = { 0 };
     sdw_cli_options o = { .command = "serve" };
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* both as in cli/main.c */
+    signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGTERM); /* the main thread waits for these, as in the real program */
