@@ -67,7 +67,7 @@ interface NumberProps {
 
 function NumberField({ info, value, onChange, name, id, help, error, slider }: NumberProps) {
   const step = info.multiple || (info.type === "int" ? 1 : 0.05);
-  const fallback = typeof info.default === "number" ? info.default : Number(info.default);
+  const fallback = info.default === null || info.default === undefined || info.default === "" ? NaN : Number(info.default);
   const shown = typeof value === "number" ? value : undefined;
   const [low, high] = slider ?? [info.min ?? 0, info.max ?? 100];
   const read = (text: string) => onChange(text === "" || !Number.isFinite(Number(text)) ? undefined : Number(text));

@@ -50,7 +50,7 @@ function Running({ f, waiting, position }: { f: Focus; waiting: boolean; positio
   const percent = f.total ? (100 * f.step) / f.total : 0;
   const text = waiting ? `Waiting${position ? `, place ${position}` : ""}` : f.total ? `Step ${f.step} of ${f.total}` : "Starting";
   return (
-    <div className="running">
+    <div className="going">
       <progress max={100} value={f.total ? percent : undefined} aria-label="Progress" />
       <div className="row">
         <span>{text}{f.connected ? "" : " · connecting"}</span>

@@ -43,13 +43,17 @@ function unquoted(text: string): string {
 const WIRE_NAMES: Record<string, string> = { guidance: "guidance_scale", count: "num_samples" };
 const NOT_FIELDS = ["sdw", "model", "family", "backend", "config_dir", "variant", "prediction", "init_image_sha256", "mask_sha256"];
 
+/** A request as the worker keeps it, in the names of a new request. */
+export function wireFields(kept: Fields): Fields {
+  return Object.fromEntries(Object.entries(kept).filter(([k]) => !NOT_FIELDS.includes(k)).map(([k, v]) => [WIRE_NAMES[k] ?? k, v]));
+}
+
 /** What a picture's texts say about how to draw it again; undefined if nothing. */
 export function fieldsOfTexts(texts: PngTexts): Fields | undefined {
   for (const text of Object.values(texts)) {
     if (!text.startsWith('{"sdw"')) continue;
     try {
-      const json = parseJson(text) as Fields;
-      return Object.fromEntries(Object.entries(json).filter(([k]) => !NOT_FIELDS.includes(k)).map(([k, v]) => [WIRE_NAMES[k] ?? k, v]));
+      return wireFields(parseJson(text) as Fields);
     } catch {
       // damaged: the other text may be whole
     }

@@ -1,8 +1,8 @@
 // Gallery.tsx - every picture that the worker or this browser still has.
 
-import { useEffect, useMemo, useState } from "react";
+import { Fragment, useEffect, useMemo, useState } from "react";
 import { saveFile } from "../lib/bytes";
-import { when } from "../lib/format";
+import { label, when } from "../lib/format";
 import { zipOf } from "../lib/zip";
 import { useStore } from "../lib/store";
 import { CopyAs } from "../components/CopyAs";
@@ -15,6 +15,9 @@ import { go } from "../state/route";
 import { sendTo } from "../state/send";
 import { tellError } from "../state/toasts";
 import type { JobState } from "@sd-worker/sdk";
+
+/** What tells one picture from another; the rest is in the file. */
+const FACTS = ["negative_prompt", "width", "height", "steps", "guidance_scale", "sampler", "schedule", "seed", "strength"];
 
 const nameOf = (p: Picture) => `generated_${p.id}.${p.format}`;
 
@@ -101,18 +104,14 @@ function Detail({ picture, close, drop, download }: { picture: Picture; close: (
     go("text");
   };
   const send = (to: "image" | "inpaint") => blobOf(picture).then((b) => sendTo(to, b, picture.params)).then(close, tellError);
-  const facts = Object.entries(request).filter(([k, v]) => k !== "prompt" && k !== "operation" && v !== null && v !== undefined && typeof v !== "object");
+  const known = request as Record<string, unknown>;
+  const facts = FACTS.filter((k) => known[k] !== null && known[k] !== undefined && known[k] !== "");
   return (
     <Dialog title="Picture" close={close} wide>
       <div className="detail">
         <div>{url ? <img src={url} alt={picture.prompt} /> : <p className="muted">{problem || "Loading"}</p>}</div>
         <div>
           <p className="prompt-text">{picture.prompt}</p>
-          <dl>
-            <dt>Made</dt><dd>{when(picture.timestamp)}</dd>
-            {facts.map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{String(v)}</dd></div>)}
-            <dt>Kept</dt><dd>{[picture.outputId && "by the worker", picture.kept && "in this browser"].filter(Boolean).join(", ") || "nowhere"}</dd>
-          </dl>
           <div className="actions">
             <button type="button" onClick={download}>Download</button>
             <button type="button" onClick={reuse}>Reuse parameters</button>
@@ -122,6 +121,11 @@ function Detail({ picture, close, drop, download }: { picture: Picture; close: (
             {picture.kept ? <button type="button" aria-pressed={picture.favourite} onClick={() => favour(picture, !picture.favourite).catch(tellError)}>Favourite</button> : null}
             <button type="button" className="danger" onClick={drop}>Delete</button>
           </div>
+          <dl>
+            <dt>Made</dt><dd>{when(picture.timestamp)}</dd>
+            {facts.map((k) => <Fragment key={k}><dt>{label(k)}</dt><dd>{String(known[k])}</dd></Fragment>)}
+            <dt>Kept</dt><dd>{[picture.outputId && "by the worker", picture.kept && "in this browser"].filter(Boolean).join(", ") || "nowhere"}</dd>
+          </dl>
         </div>
       </div>
       {copying ? <CopyAs request={request} close={() => setCopying(false)} /> : null}

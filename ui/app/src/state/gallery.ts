@@ -6,6 +6,7 @@
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { JobRequest, JobState } from "@sd-worker/sdk";
 import { blobOfBase64, thumbnailOf } from "../lib/bytes";
+import { wireFields } from "../lib/infotext";
 import { load, save } from "../lib/saved";
 import { createStore } from "../lib/store";
 import { client } from "./client";
@@ -133,7 +134,7 @@ export function combined(own: Omit<Kept, "blob">[], server: JobState[]): Picture
   const list = new Map<string, Picture>();
   for (const job of server) {
     (job.outputs ?? []).forEach((o, index) => {
-      const params = { ...(job.params as JobRequest | undefined), seed: String(o.seed), width: o.width, height: o.height } as unknown as JobRequest;
+      const params = { ...wireFields(job.params ?? {}), seed: String(o.seed), width: o.width, height: o.height } as unknown as JobRequest;
       list.set(`${job.job_id}-${index}`, {
         id: `${job.job_id}-${index}`, jobId: job.job_id, seed: String(o.seed), prompt: params.prompt ?? "", params, format: o.format,
         timestamp: Date.parse(job.finished_at ?? "") || 0, favourite: false, thumbnail: client.outputUrl(o.id, 256), outputId: o.id, kept: false,
