@@ -56,7 +56,10 @@ function Open() {
 const STATES = { unreachable: "Not reachable", loading: "Loading the model", idle: "Ready", busy: "Drawing", error: "No model" };
 
 function Status() {
-  const { state, health } = useStore(worker);
+  const { state: told, health } = useStore(worker);
+  // The stream of jobs is fresher than what the worker was last asked.
+  const drawing = useStore(jobs, (all) => all.some((j) => j.status === "running"));
+  const state = told === "idle" || told === "busy" ? (drawing ? "busy" : "idle") : told;
   return <span className={`status ${state}`} role="status">{STATES[state]}{health?.model_version ? <small>{health.model_version}</small> : null}</span>;
 }
 
