@@ -30,6 +30,20 @@ run 0 "the second row" "$SDW" sheet b.png b.png --columns 2 --gap 0 -o row2.png
 run 0 "two rows stacked" "$SDW" sheet row.png row2.png --columns 1 --gap 0 -o rows.png
 run 0 "four pictures" "$SDW" sheet a.png b.png b.png b.png --columns 2 --gap 0 -o four.png
 expect "each in its place" cmp rows.png four.png
+# And every picture is to be seen: another one in any place gives another sheet.
+for other in "b b b b" "a a b b" "a b a b" "a b b a"; do
+    set -- $other
+    run 0 "with $other" "$SDW" sheet "$1.png" "$2.png" "$3.png" "$4.png" --columns 2 --gap 0 -o other.png --force
+    if cmp -s four.png other.png; then bad "'a b b b' and '$other' give the same sheet"; else ok; fi
+done
+# Nothing is left uncovered: four black pictures are one larger black picture. The file is a black pixel as PNG.
+printf '\211\120\116\107\015\012\032\012\000\000\000\015\111\110\104\122\000\000\000\001\000\000\000\001\010\000\000\000\000\072\176\233\125\000\000\000\012\111\104\101\124\170\234\143\140\000\000\000\002\000\001\110\257\244\161\000\000\000\000\111\105\116\104\256\102\140\202' >pixel.png
+run 0 "a black picture" "$SDW" sheet pixel.png --side 32 -o black.png
+run 0 "a larger one" "$SDW" sheet pixel.png --side 64 -o black64.png
+run 0 "four of them" "$SDW" sheet black.png black.png black.png black.png --columns 2 --gap 0 -o blacks.png
+expect "are all black" cmp blacks.png black64.png
+run 0 "four with a gap" "$SDW" sheet black.png black.png black.png black.png --columns 2 --gap 1 -o gaps.png
+if cmp -s gaps.png black64.png; then bad "no gap to be seen"; else ok; fi
 run 0 "as JPEG" "$SDW" sheet a.png b.png --quality 50 -o small.jpg
 run 0 "a better JPEG" "$SDW" sheet a.png b.png --quality 95 -o large.jpg
 [ "$(wc -c <small.jpg)" -lt "$(wc -c <large.jpg)" ] && ok || bad "--quality changes nothing"
