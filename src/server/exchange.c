@@ -33,6 +33,12 @@ void *sdw_exchange_begin(void *server, const char *raw_target, struct MHD_Connec
     return x;
 }
 
+static const char *job_of(const sdw_exchange *x)
+{
+    if (x->job.text[0]) return x->job.text;
+    return x->seen.tail && strncmp(x->seen.tail, "job-", 4) == 0 ? x->seen.tail : NULL;
+}
+
 static void log_exchange(const sdw_exchange *x, enum MHD_RequestTerminationCode why)
 {
     bool health = x->match.route && (x->match.route->flags & SDW_ROUTE_HEALTH);
@@ -42,7 +48,7 @@ static void log_exchange(const sdw_exchange *x, enum MHD_RequestTerminationCode 
     snprintf(status, sizeof status, "%d", x->answer.status);
     snprintf(ms, sizeof ms, "%.1f", (sdw_clock_monotonic_s() - x->started) * 1e3);
     snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)x->sent);
-    sdw_log(level, "request", "request", x->request_id, "method", x->head.method, "path", x->head.target.path, "status", status,
+    sdw_log(level, "request", "request", x->request_id, "job", job_of(x), "method", x->head.method, "path", x->head.target.path, "status", status,
             "bytes", bytes, "ms", ms, "peer", x->conn->peer, "traceparent", sdw_head_get(&x->head, "traceparent"),
             "end", why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? NULL : "closed early", NULL);
 }
@@ -295,4 +301,10 @@ const char *sdw_http_query(const sdw_http_request *r, const char *name)
 {
     const sdw_exchange *x = r->impl;
     return x ? sdw_target_query(&x->head.target, name) : NULL;
+}
+
+void sdw_http_note_job(const sdw_http_request *r, const sdw_job_id *id)
+{
+    sdw_exchange *x = r->impl;
+    if (x && !x->job.text[0]) x->job = *id;
 }

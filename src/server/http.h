@@ -36,6 +36,9 @@ const char *sdw_http_header(const sdw_http_request *r, const char *name);
 /* Decoded query argument; NULL if absent, "" if without a value. */
 const char *sdw_http_query(const sdw_http_request *r, const char *name);
 
+/* The request made this job, or is about it: its line in the log says so. The first one counts. */
+void sdw_http_note_job(const sdw_http_request *r, const sdw_job_id *id);
+
 /* What one pull should about append: a reader that stalls holds no more than this. */
 #define SDW_HTTP_SLICE ((size_t)16 << 10)
 

@@ -83,6 +83,7 @@ struct sdw_exchange {
     sdw_http_request seen;
     sdw_route_match match;
     char request_id[129];
+    sdw_job_id job;         /* for the log; "" = none */
     bool head_only;         /* HEAD */
     bool preflight;         /* OPTIONS */
     sdw_buf body;

@@ -167,6 +167,7 @@ static bool submit(const sdw_http_request *r, sdw_job_body *b, sdw_job_id *ret_i
         refuse(r, &err, b, ret);
         return false;
     }
+    sdw_http_note_job(r, ret_id);
     *ret_replayed = answer == SDW_SUBMIT_REPLAYED;
     return true;
 }

@@ -231,6 +231,7 @@ static void overtaken(const sdw_http_request *r, sdw_http_response *ret)
 
 static void later(const sdw_http_request *r, sdw_http_response *ret)
 {
+    sdw_http_note_job(r, &(sdw_job_id){ STAGE_JOB });
     ret->later = (sdw_http_later){ .poll = poll_stage, .close = close_reader, .ctx = open_reader(r), .job = { STAGE_JOB } };
 }
 

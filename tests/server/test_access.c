@@ -119,6 +119,8 @@ static void a_token_in_the_url_opens_streams_alone_and_is_never_logged(void **st
     assert_int_equal(get("GET", "/stream?token=wr0ng-key", "", &r), 401);
     assert_int_equal(get("GET", "/hello?token=s3cret-key", "", &r), 401);
     assert_int_equal(get("GET", "/hello", "Authorization: Bearer s3cret-key\r\nX-Request-Id: my-own-id\r\n", &r), 200);
+    assert_int_equal(get("GET", "/later", "Authorization: Bearer s3cret-key\r\n", &r), 200);
+    assert_int_equal(get("GET", "/items/job-17/parts", "Authorization: Bearer s3cret-key\r\n", &r), 200);
     stop();
     sdw_log_close();
     char text[16384] = "";
@@ -131,6 +133,8 @@ static void a_token_in_the_url_opens_streams_alone_and_is_never_logged(void **st
     assert_null(strstr(text, "wr0ng"));
     assert_non_null(strstr(text, "request=my-own-id"));
     assert_non_null(strstr(text, "path=/stream"));
+    assert_non_null(strstr(text, "job=" STAGE_JOB " method=GET path=/later"));
+    assert_non_null(strstr(text, "job=job-17 "));
     assert_non_null(strstr(text, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     reply_finish(&r);
 }

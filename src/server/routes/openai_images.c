@@ -89,7 +89,7 @@ static bool submit(const sdw_http_request *r, const sdw_openai_request *q, sdw_j
             refused(&err, ret);
             return false;
         }
-        f->job_count++;
+        sdw_http_note_job(r, &f->jobs[f->job_count++]);
         job->params.seed += (uint64_t)job->params.count;
         job->preview_every = 0; /* previews show the first picture only */
     }

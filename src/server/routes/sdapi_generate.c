@@ -84,6 +84,7 @@ static void run(const sdw_http_request *r, sdw_sdapi_request *q, sdw_http_respon
     }
     sdw_status s = sdw_worker_submit(w, &q->job, &waiter.jobs[0], &accepted, &err);
     if (s == SDW_OK) {
+        sdw_http_note_job(r, &waiter.jobs[0]);
         sdw_wait_for_jobs(&waiter, SDW_FACE_SDAPI, ret);
         return;
     }
