@@ -198,9 +198,9 @@ static void the_three_places_of_an_option_have_an_order(void **state)
     FILE *f = fopen("sdw.conf", "w");
     assert_non_null(f);
     fprintf(f, "# a comment\n\nworker-id = of the file\nmax-queue=7\n  preview-every = 3 \ncors-origin = http://a.example\ncors-origin = http://b.example\n"
-               "model = nowhere\n");
+               "model-path = nowhere\n");
     fclose(f);
-    service s = start_env(sdw_fake(), ARGS("--model-path", fake_model("fake"), "--config", "sdw.conf", "--max-queue", "9"),
+    service s = start_env(sdw_fake(), ARGS("--model", fake_model("fake"), "--config", "sdw.conf", "--max-queue", "9"),
                           ARGS("WORKER_ID=of the environment", "SDW_MAX_QUEUE=8", "MODEL_PATH=/nowhere"));
     reply r = { 0 };
     get(s.port, "/health", "", &r);
