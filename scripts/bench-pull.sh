@@ -1,7 +1,7 @@
 #!/bin/sh
-# bench-pull.sh [MB [ROUNDS]] - a large file from the fake hub on loopback: `sdw pull`, which hashes and syncs it, beside
-# `curl -o`, which does neither. Alternates, prints each time and the ratio of the medians (1000 MB, 7 rounds). TLS=--tls
-# encrypts. Needs curl, awk and twice the space.
+# bench-pull.sh [MB [ROUNDS]] - a large file from the fake hub on loopback: `sdw pull`, which hashes it and waits for the
+# disk, beside `curl -o`, which does neither. Alternates, prints each time and the ratio of the medians (1000 MB, 7
+# rounds). SYNC=1: curl's file is synced too. TLS=--tls encrypts. TMPDIR says where. Needs curl, awk, twice the space.
 set -eu
 cd "$(dirname "$0")/.."
 sdw=$PWD/build/sdw
@@ -35,12 +35,16 @@ seconds() { # seconds NAME COMMAND...: appends to NAME.txt
     "$@"
     echo "$begin $(date +%s.%N)" | awk '{ printf "%.3f\n", $2 - $1 }' >>"$name.txt"
 }
+with_curl() {
+    curl -s -L -o out.bin "$HF_ENDPOINT/org/big/resolve/main/model.safetensors"
+    [ -z "${SYNC:-}" ] || sync out.bin
+}
 median() { sort -n "$1.txt" | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
 
 i=0
 while [ $i -lt "$rounds" ]; do
     rm -rf out.bin cache
-    seconds curl curl -s -L -o out.bin "$HF_ENDPOINT/org/big/resolve/main/model.safetensors"
+    seconds curl with_curl
     rm -rf out.bin cache
     seconds sdw "$sdw" pull org/big -q
     i=$((i + 1))
