@@ -67,9 +67,9 @@ void bed_wait(bed *b, bed_condition *until, void *ctx)
 {
     struct timespec end;
     struct bed_wakes *k = b->wakes;
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += 30;
     for (;;) {
+        clock_gettime(CLOCK_REALTIME, &end);
+        end.tv_sec += 30; /* without any sign of life */
         pthread_mutex_lock(&k->mutex);
         unsigned long seen = k->count;
         pthread_mutex_unlock(&k->mutex);
