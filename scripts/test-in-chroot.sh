@@ -43,6 +43,11 @@ rm -f "$place/etc/apt/sources.list"
 for part in sources.list sources.list.d apt.conf apt.conf.d preferences.d keyrings trusted.gpg.d; do
     if [ -e "/etc/apt/$part" ]; then cp -a "/etc/apt/$part" "$place/etc/apt/"; fi
 done
+# Certificates that this machine trusts beside the usual ones: a proxy's, say.
+if [ -d /usr/local/share/ca-certificates ]; then
+    mkdir -p "$place/usr/local/share"
+    cp -a /usr/local/share/ca-certificates "$place/usr/local/share/"
+fi
 cp /etc/resolv.conf "$place/etc/resolv.conf"
 cp /etc/hosts "$place/etc/hosts"
 mount -t proc proc "$place/proc"
