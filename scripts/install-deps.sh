@@ -42,7 +42,7 @@ packages_of() {
             "libturbojpeg0-dev libwebp-dev libutf8proc-dev libyyjson-dev libcurl4-openssl-dev libmicrohttpd-dev"
         ;;
     test) echo "libcmocka-dev g++ curl chromium fonts-dejavu-core $clang" ;;
-    node) ;; # the web page's tools come with the page
+    node) echo "npm" ;; # only to fetch the Node that is used (scripts/node.sh)
     esac
 }
 
