@@ -28,8 +28,8 @@ static void check_39_a_kept_job_ends_its_stream_and_runs_again(void **state)
     double seconds;
     const char *dir = folder("state-kept"), *model = tiny_model();
     service s = start_loaded(sdw(), ARGS("--model", model, "--state", dir, "--max-batch", "1"));
-    char *alone = image_of(s.port, submit(s.port, gen(24)));
-    snprintf(id, sizeof id, "%s", submit(s.port, gen(24)));
+    char *alone = image_of(s.port, submit(s.port, gen(150)));
+    snprintf(id, sizeof id, "%s", submit(s.port, gen(150)));
     snprintf(queued, sizeof queued, "%s", submit(s.port, gen(2)));
     stream j = open_job(s.port, id, "Accept: text/event-stream\r\n"), q = open_job(s.port, queued, "");
     assert_true(stream_until(&j, "event: progress", 20));
