@@ -84,8 +84,9 @@ for stage in $stages; do
     echo "== $stage"
     case $stage in
     release) build release && run release ;;
-    # The reference vectors and the checks of the sources run once; under a sanitizer they only take time.
-    asan-ubsan) build asan-ubsan && run asan-ubsan --label-exclude '^(golden|tools)$' ;;
+    # The reference vectors, the checks of the sources and the page in a browser run once; under a sanitizer they only
+    # take time.
+    asan-ubsan) build asan-ubsan && run asan-ubsan --label-exclude '^(golden|tools|ui)$' ;;
     tsan) build tsan --target test_programs && run tsan ;;
     clang)
         if command -v clang-14 >/dev/null 2>&1; then
