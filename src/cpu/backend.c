@@ -3,17 +3,20 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/mem.h"
 #include "cpu/cpuid.h"
 #include "cpu/kernels.h"
+#include "cpu/narrow.h"
 #include "cpu/ops.h"
 #include "cpu/weights.h"
 
 typedef struct cpu_backend {
     sdw_backend base;
     sdw_cpu_kernels k;
+    sdw_cpu_narrow narrow; /* k points to it, or not */
     sdw_cpu_pool *pool;
     char text[64];
 } cpu_backend;
@@ -27,6 +30,23 @@ static const sdw_cpu_op *const op_table[SDW_OP_COUNT] = {
 static cpu_backend *self(sdw_backend *b)
 {
     return (cpu_backend *)b; /* base is the first member */
+}
+
+static sdw_status set_precision(cpu_backend *b, const char *option, unsigned flags, sdw_error *err)
+{
+    const char *name = option ? option : getenv("SDW_PRECISION"), *what = option ? "precision" : "SDW_PRECISION", *missing = NULL;
+    if (!name || !*name) return SDW_OK;
+    bool choose = strcmp(name, "auto") == 0;
+    int p = choose ? (int)sdw_cpu_precision_auto(flags) : sdw_cpu_precision_of(name);
+    if (p < 0) return sdw_fail(err, SDW_INVALID, "%s: \"%s\", want f32, f16, bf16, int8 or auto", what, name);
+    if (p == SDW_PRECISION_F32) return SDW_OK;
+    if (!sdw_cpu_narrow_init(&b->narrow, (sdw_cpu_precision)p, flags, &missing)) {
+        if (choose) return SDW_OK;
+        return sdw_fail(err, SDW_UNSUPPORTED, "%s: %s needs a processor with %s, which this one (%s) lacks or is not allowed to use", what, name,
+                        missing, sdw_cpu_isa_name(flags));
+    }
+    b->k.narrow = &b->narrow;
+    return SDW_OK;
 }
 
 static sdw_status cpu_open(const sdw_backend_options *o, sdw_backend **ret, sdw_error *err)
@@ -44,7 +64,8 @@ static sdw_status cpu_open(const sdw_backend_options *o, sdw_backend **ret, sdw_
     b->base.api = &sdw_backend_cpu;
     sdw_cpu_kernels_init(&b->k, flags);
     if (o->plain_sums) b->k.winograd = false;
-    sdw_status status = sdw_cpu_pool_create(o->threads, &b->pool, err);
+    sdw_status status = set_precision(b, o->precision, flags, err);
+    if (status == SDW_OK) status = sdw_cpu_pool_create(o->threads, &b->pool, err);
     if (status != SDW_OK) {
         sdw_free(b);
         return status;

@@ -7,11 +7,20 @@
 enum {
     SDW_CPU_AVX2 = 1 << 0,
     SDW_CPU_AVX512 = 1 << 1,
+    /* Narrow products beyond AVX-512, each alone. */
+    SDW_CPU_VNNI = 1 << 2,      /* AVX512-VNNI: bytes */
+    SDW_CPU_BF16 = 1 << 3,      /* AVX512-BF16 */
+    SDW_CPU_BF16_FAST = 1 << 4, /* ... at twice the rate of f32, as AMD's do; Intel's run it at half the rate */
+    SDW_CPU_FP16 = 1 << 5,      /* AVX512-FP16 */
+    SDW_CPU_AMX_INT8 = 1 << 6,
+    SDW_CPU_AMX_BF16 = 1 << 7,
 };
 
-/* What the machine has; 0 elsewhere than on x86-64. Any thread. */
+/* What the machine has and the system lets the process use (on Linux the first call asks for the AMX tiles); 0 elsewhere than on
+ * x86-64. Any thread. */
 unsigned sdw_cpu_detect(void);
-/* Flags left when capped at `name` ("scalar", "avx2", "avx512"); -1 if it is none of them. */
+/* Flags left when capped at `name` ("scalar", "avx2", "avx512", which keeps the narrow products of AVX-512 but no AMX);
+ * -1 if it is none of them. */
 int sdw_cpu_cap(unsigned flags, const char *name);
 /* "scalar", "AVX2" or "AVX-512": the widest of the set. */
 const char *sdw_cpu_isa_name(unsigned flags);

@@ -128,6 +128,7 @@ typedef struct sdw_cpu_kernels {
     sdw_cpu_act_fn *act;
     sdw_cpu_add_fn *add;
     sdw_cpu_peak_fn *peak;
+    const struct sdw_cpu_narrow *narrow; /* narrow.h; NULL: everything in f32. Set by who opens the backend */
 } sdw_cpu_kernels;
 
 /* Fills k for a set of flags (cpuid.h). A pure function: scalar first, then each instruction set overrides what it has. */

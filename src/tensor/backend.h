@@ -15,6 +15,7 @@ typedef struct sdw_backend sdw_backend;
 typedef struct sdw_backend_options {
     int threads;        /* 0 = as many as the process may use */
     const char *isa;    /* cap such as "scalar", "avx2", "avx512"; NULL = $SDW_CPU_MAX, else the best there is */
+    const char *precision; /* of products: "f32", "f16", "bf16", "int8", "auto"; NULL = $SDW_PRECISION, else "f32" */
     bool plain_sums;    /* convolutions from their definition, never by transforms: slower, rounds a quarter as much */
 } sdw_backend_options;
 

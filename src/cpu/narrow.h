@@ -1,0 +1,111 @@
+/* narrow.h - arithmetics narrower than f32: what the driver (narrow_product.h) must know of one, as data.
+ *
+ * Rows of input and weights are brought into a narrow type; a tile multiplies them and leaves sums in f32, in the units of
+ * the layer, so that everything behind it (bias, activation, residual) is that of f32. bf16 and f16 round their values. int8
+ * holds a row's values x as bytes q (0..255) with x ~ scale * q + shift, both of that row alone, and an output's weights w as v
+ * (-127..127) with w ~ factor * v, so that
+ *     sum x w ~ factor * (scale * sum q v  +  shift * sum v),
+ * the first sum in int32, the second packed with the weights.
+ *
+ * Steps (input channels) are cut into blocks by their number alone; each block of a row has a scale of its own. A block of a
+ * packed row is padded with zeros to SDW_CPU_NARROW_GRANULE bytes. Panels hold k->nr outputs, always whole:
+ *     panel: factors (nr f32, only if scaled), then for each run
+ *     run:   sums of v over the run (nr f32, only if scaled), then weights [step / group][nr][step % group], padding = zeros.
+ * A run is one block of one tap; the taps of a block follow each other, then comes the next block.
+ *
+ * The scalar entries (kernels_narrow.c) are the specification; tests/check holds every other one against them. */
+#ifndef SDW_CPU_NARROW_H
+#define SDW_CPU_NARROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SDW_CPU_NARROW_GRANULE = 64,     /* bytes: one row of an AMX tile, one vector */
+    SDW_CPU_NARROW_BLOCK = 640,      /* steps of a block, at most; 255 * 127 * 640 is far from 2^31 */
+    SDW_CPU_NARROW_ROWS_MAX = 32,
+    SDW_CPU_NARROW_RUNS_MAX = 64,    /* runs of one call */
+};
+
+/* x ~ scale * q + shift for a block of a row. */
+typedef struct sdw_cpu_narrow_scale {
+    float scale, shift;
+} sdw_cpu_narrow_scale;
+
+/* n values into `padded` elements at dst (padded >= n, whole granules; zeros behind the last value); *scale is written if the
+ * arithmetic is scaled. A row with a NaN or an infinity must not come out as numbers: int8 makes its scale NaN. */
+typedef void sdw_cpu_narrow_row_fn(void *dst, sdw_cpu_narrow_scale *scale, const float *src, int n, int padded);
+
+/* Weights: dst[i] = src[i] * inverse in the narrow type; int8 rounds to the nearest and clamps, the others ignore inverse. */
+typedef void sdw_cpu_narrow_weights_fn(void *dst, const float *src, size_t n, float inverse);
+
+/* One tile: c[r*nr + j] (+)= the sum over all runs of row r times column j. Run i reads `steps[i]` elements of the packed rows
+ * row[i], row[i] + 1, ... and the panel straight through. Row p lies at a + p * stride, its scale at scale[p]. */
+typedef struct sdw_cpu_narrow_tile {
+    const void *a;
+    ptrdiff_t stride;                  /* bytes between packed rows; a multiple of the granule */
+    const sdw_cpu_narrow_scale *scale; /* NULL unless scaled */
+    const void *b;                     /* of the first run; 64-byte aligned where nr is 32 */
+    const float *factor;               /* nr, NULL unless scaled */
+    float *c;
+    int rows;                          /* 1..mr */
+    bool add;                          /* to what c holds, else c is overwritten */
+    int count;
+    int32_t row[SDW_CPU_NARROW_RUNS_MAX];
+    int32_t steps[SDW_CPU_NARROW_RUNS_MAX]; /* padded: whole granules */
+} sdw_cpu_narrow_tile;
+typedef void sdw_cpu_narrow_tile_fn(const sdw_cpu_narrow_tile *t);
+
+/* Multiply-adds in registers, as sdw_cpu_peak_fn. */
+typedef double sdw_cpu_narrow_peak_fn(long rounds, float *ret);
+
+typedef struct sdw_cpu_narrow {
+    const char *name;      /* of the precision: "int8", "bf16", "f16" */
+    const char *unit;      /* what computes: "scalar", "VNNI", "AMX", ... for people */
+    int size;              /* bytes of an element */
+    int group;             /* consecutive steps side by side in a panel: int8 4, bf16 2, f16 1 */
+    bool scaled;           /* rows have scales, panels factors and sums */
+    bool winograd_wins;    /* 3x3 convolutions with stride 1 are better off in f32 by Winograd's transforms */
+    int nr, mr;            /* nr: that of the kernel table it goes with; mr: rows of the largest tile */
+    sdw_cpu_narrow_row_fn *row;
+    sdw_cpu_narrow_weights_fn *weights;
+    sdw_cpu_narrow_tile_fn *tile;
+    sdw_cpu_narrow_peak_fn *peak; /* NULL: not known */
+} sdw_cpu_narrow;
+
+typedef enum sdw_cpu_precision { SDW_PRECISION_F32, SDW_PRECISION_F16, SDW_PRECISION_BF16, SDW_PRECISION_INT8, SDW_PRECISIONS } sdw_cpu_precision;
+
+/* "f32", "f16", "bf16", "int8"; -1 for any other name. */
+int sdw_cpu_precision_of(const char *name);
+const char *sdw_cpu_precision_name(sdw_cpu_precision p);
+
+/* What `auto` stands for on a machine with these flags (cpuid.h): the fastest that keeps to the bar of f16 (a picture's median
+ * distance from f32 at least 40 dB); never int8. */
+sdw_cpu_precision sdw_cpu_precision_auto(unsigned flags);
+
+/* Fills n for a precision (not F32). False: no instructions for it among the flags; *ret_missing then says which are needed.
+ * Without any flags it is the scalar entries, which belong to the scalar kernels. */
+bool sdw_cpu_narrow_init(sdw_cpu_narrow *n, sdw_cpu_precision p, unsigned flags, const char **ret_missing);
+
+/* The scalar entries. */
+void sdw_cpu_narrow_scalar(sdw_cpu_narrow *n, sdw_cpu_precision p);
+
+/* Blocks that `steps` are cut into, and elements of block i: whole granules but for the last, which is what is left. */
+int sdw_cpu_narrow_blocks(const sdw_cpu_narrow *n, int steps);
+int sdw_cpu_narrow_block_steps(const sdw_cpu_narrow *n, int steps, int block);
+/* The same, padded. */
+int sdw_cpu_narrow_padded(const sdw_cpu_narrow *n, int steps);
+
+/* Bytes of a run of `padded` steps, and of the factors before the first. */
+static inline size_t sdw_cpu_narrow_run_bytes(const sdw_cpu_narrow *n, int padded)
+{
+    return (size_t)n->nr * ((n->scaled ? sizeof(float) : 0) + (size_t)padded * (size_t)n->size);
+}
+
+static inline size_t sdw_cpu_narrow_head_bytes(const sdw_cpu_narrow *n)
+{
+    return n->scaled ? (size_t)n->nr * sizeof(float) : 0;
+}
+
+#endif
