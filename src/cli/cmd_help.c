@@ -1,6 +1,7 @@
 /* cmd_help.c - sdw help: the commands, one command, or the whole manual. */
 #include "cli/cli.h"
 #include "core/buf.h"
+#include "server/api_doc.h"
 #include "server/api_manual.h"
 #include "server/server.h"
 
@@ -9,6 +10,7 @@ static void add_options(sdw_cli_options *o)
     static const sdw_cli_option rows[] = {
         { .name = "manual", .group = "output", .help = "print docs/cli.md: every command with every option" },
         { .name = "api", .group = "output", .help = "print docs/api.md: the HTTP API of sdw serve" },
+        { .name = "openapi", .group = "output", .help = "print what sdw serve answers at /openapi.json" },
         { .name = "man", .group = "output", .help = "print the man page of the command, or of sdw itself" },
         { .name = "completion", .value = "SHELL", .group = "output", .help = "print completions for a shell", .range = "bash or zsh" },
     };
@@ -32,6 +34,16 @@ static int print_api(void)
     return ok ? SDW_EXIT_OK : sdw_cli_fail(&err);
 }
 
+static int print_openapi(void)
+{
+    sdw_buf out = { 0 };
+    sdw_error err = { 0 };
+    sdw_status s = sdw_openapi_write(sdw_server_routes, &out, &err);
+    if (s == SDW_OK) fwrite(out.data, 1, out.size, stdout), putchar('\n');
+    sdw_buf_finish(&out);
+    return s == SDW_OK ? SDW_EXIT_OK : sdw_cli_fail(&err);
+}
+
 static int run(sdw_cli_options *o)
 {
     const char *shell = sdw_cli_value(o, "completion");
@@ -41,6 +53,7 @@ static int run(sdw_cli_options *o)
         return SDW_EXIT_OK;
     }
     if (sdw_cli_on(o, "api")) return print_api();
+    if (sdw_cli_on(o, "openapi")) return print_openapi();
     const sdw_command *c = o->word_count ? sdw_command_find(o->words[0]) : NULL;
     if (o->word_count && !c) return refuse("help", o->words[0], "a command that sdw help lists");
     if (sdw_cli_on(o, "man")) sdw_cli_print_man(c, stdout);

@@ -5,6 +5,7 @@
 
 #include <yyjson.h>
 
+#include "server/api_shape.h"
 #include "server/http.h"
 
 /* One query argument or header. */
@@ -23,6 +24,7 @@ typedef struct sdw_api_doc {
     int status;                  /* of success; 0 = 200 */
     const char *answer_type;     /* NULL = application/json; "" = no body */
     const char *answer_schema;   /* a name of sdw_api_schema; NULL = any object, or text for other types */
+    const char *event_schema;    /* of a stream: what the data of its events is */
     const char *answer_example;  /* as JSON, or the text itself for other types */
     sdw_api_argument argument[SDW_API_ARGUMENTS_MAX];
     bool queues;                 /* makes a job: 429 too */
@@ -31,6 +33,7 @@ typedef struct sdw_api_doc {
 typedef struct sdw_api_schema {
     const char *name;
     const char *json;            /* the schema; or */
+    const sdw_api_property *shape; /* an object of these; or */
     yyjson_mut_val *(*write)(yyjson_mut_doc *doc); /* made from a table; NULL without memory */
 } sdw_api_schema;
 

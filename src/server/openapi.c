@@ -118,6 +118,14 @@ static void success(writer *w, yyjson_mut_val *responses, const sdw_route *r, co
     text(w, answer, "description", r->summary);
     const char *type = d && d->answer_type ? d->answer_type : "application/json";
     if (*type) content(w, answer, type, d ? d->answer_schema : NULL, d ? d->answer_example : NULL, r->id);
+    if (d && d->event_schema) {
+        /* OpenAPI 3.1 has no word for the items of a stream. */
+        yyjson_mut_val *schema = yyjson_mut_obj_get(yyjson_mut_obj_get(yyjson_mut_obj_get(answer, "content"), type), "schema");
+        char where[160];
+        snprintf(where, sizeof where, "#/components/schemas/%s", d->event_schema);
+        text(w, schema, "description", "Server-sent events; the data of each is JSON of the schema that x-event-data names, but for the end marker.");
+        text(w, schema, "x-event-data", where);
+    }
 }
 
 static void error_answer(writer *w, yyjson_mut_val *responses, int status, sdw_face face)
@@ -207,6 +215,15 @@ static bool used(const sdw_routes *const *tables, sdw_face face, int status)
     return false;
 }
 
+/* NULL if no table has it. */
+static const sdw_api_schema *schema_of(const char *name)
+{
+    for (const sdw_api_docs *const *t = sdw_api_doc_tables; *t; t++)
+        for (int i = 0; i < (*t)->schema_count; i++)
+            if (!strcmp((*t)->schemas[i].name, name)) return &(*t)->schemas[i];
+    return NULL;
+}
+
 /* The example is what the server would send. */
 static void refusal(writer *w, yyjson_mut_val *responses, sdw_face face, int status, const char *what)
 {
@@ -216,19 +233,36 @@ static void refusal(writer *w, yyjson_mut_val *responses, sdw_face face, int sta
     yyjson_mut_val *r = object(w, responses, name);
     text(w, r, "description", what);
     sdw_http_error(&sent, face, status, NULL, what);
-    if (sent.body.data) content(w, r, "application/json", NULL, sent.body.data, name);
+    const char *schema = face == SDW_FACE_NATIVE && schema_of("Refusal") ? "Refusal" : NULL;
+    if (sent.body.data) content(w, r, "application/json", schema, sent.body.data, name);
     else w->failed = true;
     sdw_http_response_finish(&sent);
 }
 
+static bool same(const char *a, const char *b)
+{
+    return a && strcmp(a, b) == 0;
+}
+
+static bool schema_refers(const sdw_api_schema *s, const char *name)
+{
+    char where[160];
+    snprintf(where, sizeof where, "\"#/components/schemas/%s\"", name);
+    return sdw_api_shape_refers(s->shape, name) || (s->json && strstr(s->json, where));
+}
+
+/* Whether a route's row, a refusal or another schema in use names it. No schema holds itself. */
 static bool schema_used(const sdw_routes *const *tables, const char *name)
 {
     const sdw_route *r;
     for (int i = 0; (r = sdw_route_at(tables, i)) != NULL; i++) {
         const sdw_api_doc *d = sdw_api_doc_of(r->id);
-        if (d && d->schema && strcmp(d->schema, name) == 0) return true;
-        if (d && d->answer_schema && strcmp(d->answer_schema, name) == 0) return true;
+        if (d && (same(d->schema, name) || same(d->answer_schema, name) || same(d->event_schema, name))) return true;
+        if (r->face == SDW_FACE_NATIVE && same("Refusal", name)) return true;
     }
+    for (const sdw_api_docs *const *t = sdw_api_doc_tables; *t; t++)
+        for (int i = 0; i < (*t)->schema_count; i++)
+            if (schema_refers(&(*t)->schemas[i], name) && schema_used(tables, (*t)->schemas[i].name)) return true;
     return false;
 }
 
@@ -239,7 +273,7 @@ static void schemas(writer *w, yyjson_mut_val *into, const sdw_routes *const *ta
             const sdw_api_schema *s = &(*t)->schemas[i];
             if (!schema_used(tables, s->name)) continue;
             if (s->json) json(w, into, s->name, s->json, s->name);
-            else if (!yyjson_mut_obj_add_val(w->doc, into, s->name, s->write(w->doc))) w->failed = true;
+            else if (!yyjson_mut_obj_add_val(w->doc, into, s->name, s->shape ? sdw_api_shape_write(w->doc, s->shape) : s->write(w->doc))) w->failed = true;
         }
     }
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yyjson.h>
 
@@ -119,6 +120,45 @@ static void the_request_comes_from_the_field_table(void **state)
     yyjson_doc_free(doc);
 }
 
+/* Objects written as rows: api_shape.h. */
+static void shapes_become_schemas(void **state)
+{
+    static const sdw_api_property rows[] = {
+        { "id", "string", "who" }, { "kind", "=a,b", NULL }, { "size?", "integer[2]", NULL }, { "sizes", "integer[2][]", NULL },
+        { "seed", "seed", NULL }, { "next", "string|null", NULL }, { "parts", "Part[]|null", NULL }, { "rest?", "any", NULL }, { NULL, NULL, NULL },
+    };
+    (void)state;
+    yyjson_mut_doc *made = yyjson_mut_doc_new(NULL);
+    yyjson_mut_doc_set_root(made, sdw_api_shape_write(made, rows));
+    char *text = yyjson_mut_write(made, 0, NULL);
+    assert_string_equal(text, "{\"type\":\"object\",\"properties\":{"
+        "\"id\":{\"type\":\"string\",\"description\":\"who\"},\"kind\":{\"type\":\"string\",\"enum\":[\"a\",\"b\"]},"
+        "\"size\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"minItems\":2,\"maxItems\":2},"
+        "\"sizes\":{\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"minItems\":2,\"maxItems\":2}},"
+        "\"seed\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":18446744073709551615},"
+        "\"next\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]},"
+        "\"parts\":{\"anyOf\":[{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Part\"}},{\"type\":\"null\"}]},\"rest\":{}},"
+        "\"required\":[\"id\",\"kind\",\"sizes\",\"seed\",\"next\",\"parts\"]}");
+    free(text);
+    yyjson_mut_doc_free(made);
+    assert_true(sdw_api_shape_refers(rows, "Part"));
+    assert_false(sdw_api_shape_refers(rows, "Par"));
+}
+
+/* What a schema or the data of a stream names is there too, however deep. */
+static void schemas_bring_what_they_name(void **state)
+{
+    static const char *const wanted[] = { "JobEvent", "CompleteEvent", "JobOutput", "JobError", "Violation", "Refusal", "FieldInfo", "Model", "LoadingEvent" };
+    (void)state;
+    yyjson_doc *doc = write(sdw_server_routes);
+    yyjson_val *schemas = yyjson_doc_ptr_get(doc, "/components/schemas");
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        if (!yyjson_obj_get(schemas, wanted[i])) fail_msg("no schema %s", wanted[i]);
+    const char *events = yyjson_get_str(yyjson_doc_ptr_get(doc, "/paths/~1v1~1jobs~1{id}~1stream/get/responses/200/content/text~1event-stream/schema/x-event-data"));
+    assert_string_equal(events, "#/components/schemas/JobEvent");
+    yyjson_doc_free(doc);
+}
+
 static void a_table_without_documents_is_described_too(void **state)
 {
     (void)state;
@@ -137,6 +177,8 @@ int main(void)
         cmocka_unit_test(operation_ids_are_unique_and_documented_ones_exist),
         cmocka_unit_test(references_lead_somewhere),
         cmocka_unit_test(the_request_comes_from_the_field_table),
+        cmocka_unit_test(shapes_become_schemas),
+        cmocka_unit_test(schemas_bring_what_they_name),
         cmocka_unit_test(a_table_without_documents_is_described_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

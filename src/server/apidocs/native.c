@@ -12,6 +12,7 @@ static void put_choices(yyjson_mut_doc *doc, yyjson_mut_val *schema, const sdw_n
     for (size_t i = 0; f->engine && sdw_field_choice(f->engine, i, &c); i++) yyjson_mut_arr_add_strcpy(doc, list, c.name);
     for (const char *const *name = f->engine ? NULL : f->row.choices; name && *name; name++) yyjson_mut_arr_add_strcpy(doc, list, *name);
     if (f->nullable) yyjson_mut_arr_add_null(doc, list);
+    if (f->engine) yyjson_mut_obj_add_bool(doc, schema, "x-open", true); /* a registry: it grows */
 }
 
 static const char *type_of(sdw_field_type t)
@@ -91,17 +92,23 @@ static yyjson_mut_val *write_request(yyjson_mut_doc *doc)
     yyjson_mut_obj_add_str(doc, operation, "description", "inferred from the pictures when absent");
     yyjson_mut_val *names = yyjson_mut_obj_add_arr(doc, operation, "enum");
     for (const char *const *name = operations; *name; name++) yyjson_mut_arr_add_str(doc, names, *name);
+    yyjson_mut_val *model = yyjson_mut_obj_add_obj(doc, properties, "model");
+    yyjson_mut_obj_add_str(doc, model, "type", "string");
+    yyjson_mut_obj_add_str(doc, model, "description", "another model of this machine, with --model-switch");
     sdw_native_field f;
     for (size_t i = 0; sdw_native_field_at(i, &f); i++) {
         put_field(doc, properties, &f);
         put_synonyms(doc, properties, &f);
     }
     yyjson_mut_arr_add_str(doc, yyjson_mut_obj_add_arr(doc, root, "required"), "prompt");
+    yyjson_mut_obj_add_bool(doc, root, "additionalProperties", true); /* unknown ones are named in a narration, not refused */
     return root;
 }
 
 #define JOB "job-0f0e0d0c-0b0a-4908-8706-050403020100"
-#define STATUS_BODY "{\"job_id\":\"" JOB "\",\"sse_url\":\"/v1/jobs/" JOB "/stream\",\"kind\":\"generation\",\"status\":\"running\",\"step\":3,\"total\":20}"
+#define STATUS_BODY "{\"job_id\":\"" JOB "\",\"sse_url\":\"/v1/jobs/" JOB "/stream\"," \
+    "\"kind\":\"image_generation\",\"status\":\"running\",\"face\":\"native\",\"created_at\":\"2025-11-03T21:00:00.123456789Z\"," \
+    "\"started_at\":\"2025-11-03T21:00:00.2Z\",\"finished_at\":null,\"step\":3,\"total\":20,\"percent\":15.0,\"outputs\":[]}"
 #define ACCEPTED "{\"job_id\":\"" JOB "\",\"sse_url\":\"/v1/jobs/" JOB "/stream\"}"
 #define REQUEST "{\"operation\":\"image_generation\",\"prompt\":\"a photo of a cat\",\"steps\":20,\"seed\":42,\"width\":512,\"height\":512}"
 #define EVENTS "event: progress\ndata: {\"percent\":5.0,\"step\":1,\"total\":20,\"type\":\"progress\"}\n\n"
@@ -110,7 +117,7 @@ static yyjson_mut_val *write_request(yyjson_mut_doc *doc)
     { .id = name, .schema = "JobRequest", .example = REQUEST, .answer_schema = "JobAccepted", .answer_example = ACCEPTED, .queues = true, \
       .argument = { IDEMPOTENCY } }
 #define STREAM(name) \
-    { .id = name, .answer_type = "text/event-stream", .answer_example = EVENTS, \
+    { .id = name, .answer_type = "text/event-stream", .event_schema = "JobEvent", .answer_example = EVENTS, \
       .argument = { { "format", "string", "g1: the first generation's events; g2 is the default.", false }, \
                     { "last_event_id", "string", "As the header, for clients that cannot set it.", false }, \
                     { "ids", "integer", "1: events carry their numbers.", false }, \
@@ -124,27 +131,27 @@ static yyjson_mut_val *write_request(yyjson_mut_doc *doc)
 static const sdw_api_doc rows[] = {
     SUBMIT("submitJob"), SUBMIT("submitInference"), SUBMIT("submitInfer"),
     STREAM("streamJob"), STREAM("streamInference"),
-    { .id = "allEvents", .answer_type = "text/event-stream", .answer_example = "event: job\ndata: " STATUS_BODY "\n\n" },
-    { .id = "loadingProgress", .answer_type = "text/event-stream",
+    { .id = "allEvents", .answer_type = "text/event-stream", .event_schema = "JobStatus", .answer_example = "event: job\ndata: " STATUS_BODY "\n\n" },
+    { .id = "loadingProgress", .answer_type = "text/event-stream", .event_schema = "LoadingEvent",
       .answer_example = "data: {\"stage\":\"loading_to_vram\",\"layers_loaded\":12,\"layers_total\":32,\"vram_mb\":2048}\n\n" },
     { .id = "getJob", .answer_schema = "JobStatus", .answer_example = STATUS_BODY },
-    { .id = "cancelJob", .answer_example = "{\"job_id\":\"" JOB "\",\"sse_url\":\"/v1/jobs/" JOB "/stream\",\"status\":\"cancelled\"}" },
-    { .id = "listJobs", .answer_example = "{\"jobs\":[" STATUS_BODY "],\"next_cursor\":null}",
+    { .id = "cancelJob", .answer_schema = "JobCancelled", .answer_example = "{\"job_id\":\"" JOB "\",\"sse_url\":\"/v1/jobs/" JOB "/stream\",\"status\":\"cancelled\"}" },
+    { .id = "listJobs", .answer_schema = "JobPage", .answer_example = "{\"jobs\":[" STATUS_BODY "],\"next_cursor\":null}",
       .argument = { { "status", "string", "queued, running, completed, failed or cancelled; `state` is the same.", false }, PAGED } },
-    { .id = "listOutputs", .answer_example = "{\"outputs\":[],\"next_cursor\":null}", .argument = { PAGED } },
-    { .id = "deleteOutput", .answer_example = "{\"id\":\"00112233445566778899aabbccddeeff\",\"deleted\":true}" },
+    { .id = "listOutputs", .answer_schema = "JobPage", .answer_example = "{\"jobs\":[],\"next_cursor\":null}", .argument = { PAGED } },
+    { .id = "deleteOutput", .answer_schema = "OutputDeleted", .answer_example = "{\"id\":\"00112233445566778899aabbccddeeff\",\"deleted\":true}" },
     { .id = "shutdown", .answer_example = "{\"status\":\"stopping\"}" },
-    { .id = "capabilities", .answer_example = "{\"model_type\":\"stable-diffusion\",\"variant\":\"sd1.5\",\"img2img\":true,\"inpainting\":true,"
+    { .id = "capabilities", .answer_schema = "Capabilities", .answer_example = "{\"model_type\":\"stable-diffusion\",\"variant\":\"sd1.5\",\"img2img\":true,\"inpainting\":true,"
       "\"default_size\":[512,512],\"default_steps\":20,\"samplers\":[\"euler\"],\"formats\":[\"png\",\"jpeg\",\"webp\"]}" },
-    { .id = "info", .answer_example = "{\"id\":\"sd-worker-8081\",\"model_id\":\"demo\",\"device\":\"cpu:0\",\"port\":8081,\"status\":\"ready\","
+    { .id = "info", .answer_schema = "WorkerInfo", .answer_example = "{\"id\":\"sd-worker-8081\",\"model_id\":\"demo\",\"device\":\"cpu:0\",\"port\":8081,\"status\":\"ready\","
       "\"implementation\":\"sd-worker\",\"version\":\"0.1.0\"}" },
-    { .id = "readyState", .answer_example = "{\"ready\":true,\"state\":\"idle\",\"model_loaded\":true}" },
+    { .id = "readyState", .answer_schema = "ReadyState", .answer_example = "{\"ready\":true,\"state\":\"idle\",\"model_loaded\":true}" },
     { .id = "getOutput", .answer_type = "image/png", .argument = { { "w", "integer", "A JPEG of at most this width.", false } } },
     INLINE("executeGeneration", "{\"prompt\":\"a photo of a cat\",\"steps\":30,\"seed\":1}"),
     INLINE("executeTransform", "{\"prompt\":\"oil painting\",\"image\":\"iVBORw0KGgo\",\"strength\":0.8}"),
     INLINE("executeInpaint", "{\"prompt\":\"a red car\",\"image\":\"iVBORw0KGgo\",\"mask\":\"iVBORw0KGgo\"}"),
-    { .id = "health", .answer_example = "{\"status\":\"healthy\",\"timestamp\":\"2025-11-03T21:00:00.123456789+00:00\",\"worker_id\":\"sd-worker-8081\"}" },
-    { .id = "ready", .answer_example = "{\"ready\":true,\"timestamp\":\"2025-11-03T21:00:00.123456789+00:00\",\"state\":\"idle\",\"model_loaded\":true}" },
+    { .id = "health", .answer_schema = "Health", .answer_example = "{\"status\":\"healthy\",\"timestamp\":\"2025-11-03T21:00:00.123456789+00:00\",\"worker_id\":\"sd-worker-8081\"}" },
+    { .id = "ready", .answer_schema = "Ready", .answer_example = "{\"ready\":true,\"timestamp\":\"2025-11-03T21:00:00.123456789+00:00\",\"state\":\"idle\",\"model_loaded\":true}" },
     { .id = "page", .answer_type = "text/html" },
     { .id = "pageFile", .answer_type = "text/html" },
     { .id = "pageStyle", .answer_type = "text/css" },
@@ -155,14 +162,6 @@ static const sdw_api_doc rows[] = {
 
 static const sdw_api_schema schemas[] = {
     { .name = "JobRequest", .write = write_request },
-    { .name = "JobAccepted", .json = "{\"type\":\"object\",\"properties\":{\"job_id\":{\"type\":\"string\"},\"sse_url\":{\"type\":\"string\"}},"
-      "\"required\":[\"job_id\",\"sse_url\"]}" },
-    { .name = "JobStatus", .json = "{\"type\":\"object\",\"properties\":{\"job_id\":{\"type\":\"string\"},\"sse_url\":{\"type\":\"string\"},"
-      "\"kind\":{\"type\":\"string\"},\"status\":{\"enum\":[\"queued\",\"running\",\"completed\",\"failed\",\"cancelled\"]},"
-      "\"created_at\":{\"type\":[\"string\",\"number\"]},\"queue_position\":{\"type\":[\"integer\",\"null\"]},\"step\":{\"type\":\"integer\"},"
-      "\"total\":{\"type\":\"integer\"},\"percent\":{\"type\":\"number\"},\"outputs\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
-      "\"error\":{\"type\":\"object\",\"properties\":{\"code\":{\"type\":\"string\"},\"message\":{\"type\":\"string\"}}}},"
-      "\"required\":[\"job_id\",\"sse_url\",\"status\"]}" },
 };
 
 const sdw_api_docs sdw_api_docs_native = { rows, sizeof rows / sizeof rows[0], schemas, sizeof schemas / sizeof schemas[0] };
