@@ -1,7 +1,7 @@
 # For those who have make: each target is one command that works without it too (docs/building.md).
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check test-peers valgrind kill-test pull-kill-test bench install clean
+.PHONY: all demo test check ui-types test-peers valgrind kill-test pull-kill-test bench install clean
 all:
 	@scripts/install-deps.sh build
 	@test -f build/release/build.ninja || cmake --preset release
@@ -19,6 +19,12 @@ check:
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target sdw_lib
 	@ctest --test-dir build/release --label-regex '^tools$$' --output-on-failure
+
+# The TypeScript client's types, after a change of the API's description (src/server/apidocs, fields, routes).
+ui-types: all
+	@build/sdw help --openapi >build/openapi.json
+	@PATH="$$(scripts/node.sh):$$PATH" node ui/scripts/types.mjs <build/openapi.json >build/generated.ts
+	@mv build/generated.ts ui/packages/sdk/src/generated.ts
 
 test-peers: all
 	@scripts/test-peers.sh

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The unit tests of the TypeScript client, the hooks and the page's own parsers (Vitest), and the types (tsc).
+# The unit tests of the TypeScript client (recorded streams, and the real service over the executor without weights), the
+# hooks and the page's own parsers (Vitest), and the types (tsc).
 set -eu
 cd "$SDW_SOURCE_DIR"
 scripts/build-ui.sh

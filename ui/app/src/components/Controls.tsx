@@ -5,14 +5,14 @@ import { label } from "../lib/format";
 import { useStore } from "../lib/store";
 import { field, forms, moreFields, type Mode } from "../state/forms";
 import { worker } from "../state/worker";
-import { Field } from "./Field";
+import { Field, type Described } from "./Field";
 
 export type Problems = Record<string, string>;
 
 const QUALITY = [{ name: "Speed", factor: 0.5 }, { name: "Balanced", factor: 1 }, { name: "Quality", factor: 1.5 }];
 const ASPECTS = [{ name: "Square", w: 1, h: 1 }, { name: "Wide", w: 4, h: 3 }, { name: "Tall", w: 3, h: 4 }];
 
-const described = (name: string, rest: Partial<FieldInfo>, info: FieldInfo | undefined): FieldInfo => ({ name, type: "int", ...rest, ...info });
+const described = (name: string, rest: Partial<FieldInfo>, info: FieldInfo | undefined): Described => ({ name, type: "int", ...rest, ...info });
 
 export function Controls({ mode, problems }: { mode: Mode; problems: Problems }) {
   const form = useStore(forms[mode]);
@@ -88,7 +88,7 @@ function Size({ mode, problems }: { mode: Mode; problems: Problems }) {
   });
   const chosen = (w: number, h: number) => (width ?? w0) === w && (height ?? h0) === h;
   const presets = [...aspects, ...sizes.filter(([w, h]) => !aspects.some((a) => a.width === w && a.height === h)).map(([w, h]) => ({ name: "", width: w, height: h }))];
-  const info = (name: string): FieldInfo => ({ name, type: "int", min: 64, max: 2048, multiple: 8, ...field(capabilities, name), default: name === "width" ? w0 : h0, help: "" });
+  const info = (name: string): Described => ({ name, type: "int", min: 64, max: 2048, multiple: 8, ...field(capabilities, name), default: name === "width" ? w0 : h0, help: "" });
   return (
     <>
       <fieldset className="chips">

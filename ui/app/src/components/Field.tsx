@@ -4,8 +4,11 @@ import { useId, type ReactNode } from "react";
 import type { FieldInfo } from "@sd-worker/sdk";
 import { label } from "../lib/format";
 
+/** A field as the worker tells it, or as much of it as the page knows before the worker has answered. */
+export type Described = Pick<FieldInfo, "name" | "type"> & Partial<FieldInfo>;
+
 interface FieldProps {
-  info: FieldInfo;
+  info: Described;
   value: unknown;
   onChange: (value: unknown) => void;
   name?: string;
@@ -61,7 +64,7 @@ function Hint({ id, help, error }: { id: string; help: string | undefined; error
 }
 
 interface NumberProps {
-  info: FieldInfo; value: unknown; onChange: (value: unknown) => void; name: string; id: string;
+  info: Described; value: unknown; onChange: (value: unknown) => void; name: string; id: string;
   help: string | undefined; error: string | undefined; slider?: [number, number];
 }
 
@@ -71,7 +74,7 @@ function NumberField({ info, value, onChange, name, id, help, error, slider }: N
   const shown = typeof value === "number" ? value : undefined;
   const [low, high] = slider ?? [info.min ?? 0, info.max ?? 100];
   const read = (text: string) => onChange(text === "" || !Number.isFinite(Number(text)) ? undefined : Number(text));
-  const limits = { min: info.min, max: info.max, step: info.type === "int" ? step : "any" };
+  const limits = { min: info.min ?? undefined, max: info.max ?? undefined, step: info.type === "int" ? step : "any" };
   return (
     <div className="field">
       <div className="named">

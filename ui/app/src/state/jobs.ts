@@ -6,7 +6,7 @@
 
 import { SDWorkerError, type CompleteEvent, type JobEvent, type JobRequest, type JobState } from "@sd-worker/sdk";
 import { savedStore } from "../lib/saved";
-import { createStore } from "../lib/store";
+import { createStore, type Store } from "../lib/store";
 import { client, keyWanted } from "./client";
 import { keep } from "./gallery";
 import { narrate } from "./narration";
@@ -34,7 +34,7 @@ export interface Focus {
 
 const OWN_MAX = 100;
 export const ownJobs = savedStore<OwnJob[]>("sd_worker_jobs", []);
-export const jobs = createStore<JobState[]>([]);
+export const jobs: Store<JobState[]> = createStore<JobState[]>([]);
 export const focus = createStore<Focus | null>(null);
 export const live = createStore(false);
 

@@ -4,8 +4,9 @@ import { errorOf, SDWorkerError } from "./errors.js";
 import { follow, type FollowOptions } from "./follow.js";
 import { parse, stringify } from "./json.js";
 import { messagesOf } from "./sse.js";
+import type { Routes } from "./generated.js";
 import type {
-  Capabilities, CompleteEvent, Health, JobEvent, JobReply, JobRequest, JobState, JobStatus, ModelInfo,
+  Capabilities, CompleteEvent, Health, JobEvent, JobPage, JobReply, JobRequest, JobState, JobStatus, ModelChange, ModelInfo,
 } from "./types.js";
 
 export interface ClientOptions {
@@ -15,7 +16,11 @@ export interface ClientOptions {
   fetch?: typeof fetch;
 }
 
-export interface JobPage { jobs: JobState[]; next_cursor?: string | null }
+type Answer<R extends keyof Routes> = Routes[R] extends { answer: infer A } ? A : never;
+type Body<R extends keyof Routes> = Routes[R] extends { body: infer B } ? { body: B } : { body?: never };
+type Query<R extends keyof Routes> = Routes[R] extends { query: infer Q } ? { query?: Q } : { query?: never };
+/** What a call gives beside the route: the name in its braces, the query, the body. */
+type Given<R extends keyof Routes> = Body<R> & Query<R> & { name?: string; headers?: Record<string, string> };
 
 export class SDWorkerClient {
   readonly baseUrl: string;
@@ -45,21 +50,21 @@ export class SDWorkerClient {
     }
   }
 
-  private async json<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const answer = await this.request(path, init);
+  /** One route of the document, with the types that it tells. */
+  private async call<R extends keyof Routes>(route: R, given: Given<R>): Promise<Answer<R>> {
+    const [method = "", pattern = ""] = route.split(" ");
+    const path = pattern.replace(/\{\w+\}/, (given.name ?? "").split("/").map(encodeURIComponent).join("/")) + queryText(given.query ?? {});
+    const init: RequestInit = given.body === undefined ? { method } : { method, body: stringify(given.body) };
+    const answer = await this.request(path, { ...init, headers: { ...(init.body ? { "Content-Type": "application/json" } : {}), ...given.headers } });
     if (!answer.ok) throw await errorOf(answer);
-    return parse(await answer.text()) as T;
-  }
-
-  private post<T>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
-    return this.json<T>(path, { method: "POST", body: stringify(body), headers: { "Content-Type": "application/json", ...headers } });
+    return parse(await answer.text()) as Answer<R>;
   }
 
   // ---- jobs ----
 
   /** Queues a request. The same idempotencyKey gives the same job again instead of a second one. */
   submit(request: JobRequest, idempotencyKey?: string): Promise<JobReply> {
-    return this.post<JobReply>("/v1/jobs", request, idempotencyKey ? { "Idempotency-Key": idempotencyKey } : {});
+    return this.call("POST /v1/jobs", { body: request, ...(idempotencyKey ? { headers: { "Idempotency-Key": idempotencyKey } } : {}) });
   }
 
   async submit_job(request: JobRequest): Promise<string> {
@@ -77,15 +82,15 @@ export class SDWorkerClient {
   }
 
   job(jobId: string): Promise<JobState> {
-    return this.json<JobState>(`/v1/jobs/${encodeURIComponent(jobId)}`);
+    return this.call("GET /v1/jobs/{id}", { name: jobId });
   }
 
   jobs(query: { status?: JobStatus; limit?: number; cursor?: string } = {}): Promise<JobPage> {
-    return this.json<JobPage>("/v1/jobs" + queryText(query));
+    return this.call("GET /v1/jobs", { query });
   }
 
   async cancel(jobId: string): Promise<void> {
-    await this.json(`/v1/jobs/${encodeURIComponent(jobId)}`, { method: "DELETE" });
+    await this.call("DELETE /v1/jobs/{id}", { name: jobId });
   }
 
   /** Submits, follows to the end and returns the finished picture. Throws SDWorkerError on failure or cancel. */
@@ -125,46 +130,47 @@ export class SDWorkerClient {
   // ---- results ----
 
   outputs(query: { limit?: number; cursor?: string } = {}): Promise<JobPage> {
-    return this.json<JobPage>("/v1/outputs" + queryText(query));
+    return this.call("GET /v1/outputs", { query });
   }
   outputUrl(id: string, width?: number): string {
     return this.url(`/v1/outputs/${encodeURIComponent(id)}` + (width ? `?w=${width}` : ""));
   }
   async deleteOutput(id: string): Promise<void> {
-    const answer = await this.request(`/v1/outputs/${encodeURIComponent(id)}`, { method: "DELETE" });
-    if (!answer.ok) throw await errorOf(answer);
+    await this.call("DELETE /v1/outputs/{id}", { name: id });
   }
 
   // ---- the worker ----
 
   capabilities(): Promise<Capabilities> {
-    return this.json<Capabilities>("/v1/capabilities");
+    return this.call("GET /v1/capabilities", {});
   }
   health(): Promise<Health> {
-    return this.json<Health>("/health");
+    return this.call("GET /health", {});
   }
-  async ready(): Promise<{ ready: boolean; state: string }> {
-    return this.json("/v1/ready");
+  ready(): Promise<Answer<"GET /v1/ready">> {
+    return this.call("GET /v1/ready", {});
+  }
+  info(): Promise<Answer<"GET /info">> {
+    return this.call("GET /info", {});
   }
   async models(): Promise<ModelInfo[]> {
-    return (await this.json<{ data: ModelInfo[] }>("/v1/models")).data;
+    return (await this.call("GET /v1/models", {})).data;
   }
-  loadModel(model: string): Promise<{ model: string; status: string }> {
-    return this.post("/v1/models/load", { model });
+  loadModel(model: string): Promise<ModelChange> {
+    return this.call("POST /v1/models/load", { body: { model } });
   }
-  unloadModel(model: string): Promise<{ model: string; status: string }> {
-    return this.post("/v1/models/unload", { model });
+  unloadModel(model: string): Promise<ModelChange> {
+    return this.call("POST /v1/models/unload", { body: { model } });
   }
-  pullModel(model: string, revision?: string): Promise<{ model: string; status: string }> {
-    return this.post("/v1/models/pull", revision ? { model, revision } : { model });
+  pullModel(model: string, revision?: string): Promise<ModelChange> {
+    return this.call("POST /v1/models/pull", { body: revision ? { model, revision } : { model } });
   }
   async deleteModel(model: string): Promise<void> {
-    const answer = await this.request("/v1/models/" + model.split("/").map(encodeURIComponent).join("/"), { method: "DELETE" });
-    if (!answer.ok) throw await errorOf(answer);
+    await this.call("DELETE /v1/models/{path}", { name: model });
   }
 }
 
-function queryText(query: Record<string, string | number | undefined>): string {
+function queryText(query: object): string {
   const parts = Object.entries(query).filter(([, v]) => v !== undefined).map(([k, v]) => `${k}=${encodeURIComponent(String(v))}`);
   return parts.length ? "?" + parts.join("&") : "";
 }

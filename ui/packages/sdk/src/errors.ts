@@ -1,6 +1,7 @@
 // errors.ts - a refusal of the worker, with the field at fault where there is one.
 
-export interface FieldProblem { field: string; constraint: string; message: string; value?: string }
+import type { Refusal } from "./generated.js";
+import type { FieldProblem } from "./types.js";
 
 export class SDWorkerError extends Error {
   override readonly name = "SDWorkerError";
@@ -25,7 +26,7 @@ export async function errorOf(answer: Response): Promise<SDWorkerError> {
   let message = `The worker answered ${answer.status}` + (answer.statusText ? ` (${answer.statusText})` : "");
   let fields: FieldProblem[] = [];
   try {
-    const body = (await answer.json()) as { error?: { code?: string; message?: string }; errors?: FieldProblem[] };
+    const body = (await answer.json()) as Partial<Refusal>;
     if (body.error?.code) code = body.error.code;
     if (body.error?.message) message = body.error.message;
     if (Array.isArray(body.errors)) fields = body.errors;

@@ -1,118 +1,24 @@
-// types.ts - bodies of the native API as the worker sends and takes them. Names are those of the wire.
+// types.ts - the bodies of the native API under the names that programs use. What they are is in generated.ts, made from
+// the worker's own description of itself.
 
-export type JobKind = "image_generation" | "image_transform" | "image_inpaint";
-export type JobStatus = "queued" | "running" | "completed" | "failed" | "cancelled";
+import type * as wire from "./generated.js";
 
-/** A request. Beside the named fields every field of `/v1/capabilities` may be given under its own name. */
-export interface JobRequest {
-  operation?: JobKind;
-  prompt: string;
-  negative_prompt?: string | null;
-  steps?: number;
-  guidance_scale?: number;
-  /** Whole numbers up to 2^64 - 1; above 2^53 give a bigint, which is sent digit for digit. */
-  seed?: number | bigint | null;
-  width?: number;
-  height?: number;
-  strength?: number;
-  /** Base64, with or without a data: prefix. */
-  input_image?: string;
-  init_image?: string;
-  /** White is painted anew. */
-  mask_image?: string;
-  num_samples?: number;
-  sampler?: string;
-  schedule?: string;
-  preview_every?: number;
-  preview?: "latent" | "vae" | "none";
-  format?: "png" | "jpeg" | "webp";
-  timeout_s?: number;
-  model?: string;
-  [field: string]: unknown;
-}
+export type { Capabilities, CompleteEvent, Device, ErrorEvent, FieldInfo, Health, LoadingEvent, NarrationEvent, PreviewEvent, ProgressEvent, WorkerInfo } from "./generated.js";
 
-export interface JobReply {
-  job_id: string;
-  sse_url: string;
-}
+/** Beside the named fields every field of `/v1/capabilities` may be given under its own name. Whole numbers above 2^53 are
+ *  bigint and are sent digit for digit. Pictures are base64, with or without a data: prefix; white of a mask is painted anew. */
+export type JobRequest = wire.JobRequest;
+export type JobReply = wire.JobAccepted;
+export type JobState = wire.JobStatus;
+export type JobKind = JobState["kind"];
+export type JobStatus = JobState["status"];
+export type JobOutput = wire.JobOutput;
+export type JobPage = wire.JobPage;
+export type ModelInfo = wire.Model;
+export type ModelChange = wire.ModelChange;
+export type FieldProblem = wire.Violation;
 
-export interface JobOutput {
-  id: string;
-  url: string;
-  format: string;
-  width: number;
-  height: number;
-  seed: number | bigint;
-}
-
-export interface JobState {
-  job_id: string;
-  sse_url: string;
-  kind: JobKind;
-  status: JobStatus;
-  created_at?: string | null;
-  started_at?: string | null;
-  finished_at?: string | null;
-  queue_position?: number | null;
-  step: number;
-  total: number;
-  percent?: number;
-  outputs?: JobOutput[];
-  error?: { code: string; message: string };
-  /** The request, where the worker tells it. */
-  params?: Record<string, unknown>;
-}
-
-export interface ProgressEvent { type: "progress"; step: number; total: number; percent: number }
-export interface PreviewEvent { type: "preview"; step: number; total: number; percent: number; image: string; format: string }
-export interface NarrationEvent {
-  type: "narration"; actor: string; action: string; human: string; job_id?: string; target?: string; formatted?: string; emitted_at_ms?: number;
-}
-export interface CompleteEvent {
-  type: "complete"; image: string; format: string; seed: number | bigint; width: number; height: number; elapsed_ms: number; model: string;
-  images?: string[]; seeds?: (number | bigint)[];
-}
-export interface ErrorEvent { type: "error"; code: string; message: string }
+/** Made here from the stream's end marker: on the wire a cancelled job has no event of its own. */
 export interface CancelledEvent { type: "cancelled" }
-/** What a job's stream brings, in order; exactly one of the last three comes last. */
-export type JobEvent = ProgressEvent | PreviewEvent | NarrationEvent | CompleteEvent | ErrorEvent | CancelledEvent;
-
-/** One field of a request, described by the worker. */
-export interface FieldInfo {
-  name: string;
-  type: "text" | "int" | "real" | "seed" | "switch" | "choice" | "picture";
-  default?: string | number | boolean | null;
-  min?: number;
-  max?: number;
-  multiple?: number;
-  choices?: string[];
-  unit?: string;
-  group?: string;
-  help?: string;
-}
-
-export interface Capabilities {
-  model_type: string;
-  variant: string;
-  img2img: boolean;
-  inpainting: boolean;
-  lora: boolean;
-  default_size: [number, number];
-  supported_sizes: [number, number][];
-  default_steps: number;
-  default_guidance?: number;
-  supports_guidance: boolean;
-  samplers: string[];
-  schedules: string[];
-  formats: string[];
-  loras?: string[];
-  fields: FieldInfo[];
-  limits: Record<string, number>;
-  devices: { id: string; name: string; device_type: string; vram_gb?: number; compute_capability?: string }[];
-  model_pull?: boolean;
-  model_delete?: boolean;
-}
-
-export interface Health { status: string; timestamp: string; worker_id?: string; model_version?: string; device?: string; uptime_seconds?: number; version?: string }
-
-export interface ModelInfo { id: string; object: "model"; created: number; owned_by: string; status?: string; family?: string; dtype?: string; size_bytes?: number }
+/** What a job's stream brings, in order; exactly one of complete, error and cancelled comes last. */
+export type JobEvent = wire.JobEvent | CancelledEvent;

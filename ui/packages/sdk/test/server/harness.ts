@@ -1,0 +1,63 @@
+// harness.ts - the real service for tests of the client: sdw-fake is `sdw serve` over an executor without weights, whose
+// prompts say how long steps take (tests/fake/fake.h). Between the two a proxy that can lose connections.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
+
+export interface Server { url: string; pid: number; stop: (signal?: NodeJS.Signals) => Promise<number | null>; release: () => void }
+
+/** Starts the program on a free port (or that one) and waits until it is ready. */
+export async function startServer(args: string[] = [], env: Record<string, string> = {}): Promise<Server> {
+  const program = process.env["SDW_FAKE"];
+  if (!program) throw new Error("SDW_FAKE must name the program");
+  const child = spawn(program, ["--port", "0", ...args], { env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  let log = "";
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stderr.on("data", (piece: Buffer) => {
+      log += piece.toString();
+      const found = /listening on (http:\/\/[\w.:]+)/.exec(log);
+      if (found?.[1]) resolve(found[1]);
+    });
+    child.once("exit", (code) => reject(new Error(`the worker ended with ${code}:\n${log}`)));
+  });
+  for (let tries = 0; !(await fetch(`${url}/ready`)).ok; tries++) {
+    if (tries > 400) throw new Error(`the worker is not ready:\n${log}`);
+    await new Promise((r) => setTimeout(r, 25));
+  }
+  const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    child.kill(signal);
+    const [code] = (await once(child, "exit")) as [number | null];
+    return code;
+  };
+  return { url, pid: child.pid!, stop, release: () => void child.kill("SIGUSR1") };
+}
+
+export interface Proxy { url: string; cut: () => void; refuse: (yes: boolean) => void; aim: (url: string) => void; stop: () => void }
+
+/** A TCP proxy; cut() loses every connection at once, refuse(true) takes no new ones, aim() leads new ones elsewhere. */
+export async function startProxy(target: string): Promise<Proxy> {
+  const sockets = new Set<net.Socket>();
+  let refusing = false;
+  let to = new URL(target);
+  const server = net.createServer((client) => {
+    if (refusing) return void client.destroy();
+    const upstream = net.connect(Number(to.port), to.hostname);
+    for (const [a, b] of [[client, upstream], [upstream, client]] as const) {
+      sockets.add(a);
+      a.pipe(b);
+      a.on("error", () => b.destroy());
+      a.on("close", () => { sockets.delete(a); b.destroy(); });
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`,
+    cut: () => sockets.forEach((s) => s.destroy()),
+    refuse: (yes) => { refusing = yes; },
+    aim: (url) => { to = new URL(url); },
+    stop: () => { sockets.forEach((s) => s.destroy()); server.close(); },
+  };
+}
