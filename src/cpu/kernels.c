@@ -124,6 +124,11 @@ static void gather(float *dst, const sdw_cpu_gather *g)
     }
 }
 
+static void affine(float *dst, const float *src, const float *scale, const float *shift, size_t n, sdw_act act)
+{
+    for (size_t i = 0; i < n; i++) dst[i] = (float)apply((double)src[i] * scale[i] + shift[i], act);
+}
+
 static void widen_f16(float *dst, const uint16_t *src, size_t n)
 {
     for (size_t i = 0; i < n; i++) dst[i] = sdw_f16_to_f32(src[i]);
@@ -228,6 +233,7 @@ void sdw_cpu_kernels_init(sdw_cpu_kernels *k, unsigned flags)
         .softmax = softmax,
         .transpose = transpose,
         .gather = gather,
+        .affine = affine,
         .widen_f16 = widen_f16,
         .widen_bf16 = widen_bf16,
         .finish = finish,

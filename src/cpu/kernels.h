@@ -60,6 +60,9 @@ typedef struct sdw_cpu_gather {
 } sdw_cpu_gather;
 typedef void sdw_cpu_gather_fn(float *dst, const sdw_cpu_gather *g);
 
+/* dst[i] = act(src[i] * scale[i] + shift[i]) for i < n: the same for one row of any length. act: NONE or SILU. */
+typedef void sdw_cpu_affine_fn(float *dst, const float *src, const float *scale, const float *shift, size_t n, sdw_act act);
+
 /* Winograd's transforms F(4x4,3x3), see kernels_winograd.c: a picture tile of 4 x 4 outputs needs 6 x 6 inputs and becomes 36
  * products, one for each "point" (row * 6 + column of the transformed tile).
  * Input: `tiles` tiles side by side, SEGMENT channels: pixel (y, x) of tile t lies at src + y*row_stride + (4*t + x)*SEGMENT; its
@@ -115,6 +118,7 @@ typedef struct sdw_cpu_kernels {
     sdw_cpu_softmax_fn *softmax;
     sdw_cpu_transpose_fn *transpose;
     sdw_cpu_gather_fn *gather;
+    sdw_cpu_affine_fn *affine;
     bool winograd;     /* worth its rounding: not in the reference */
     sdw_cpu_winograd_input_fn *winograd_input;
     sdw_cpu_winograd_weight_fn *winograd_weight;

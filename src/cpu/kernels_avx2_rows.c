@@ -134,6 +134,15 @@ static void gather(float *dst, const sdw_cpu_gather *g)
     }
 }
 
+static void affine(float *dst, const float *src, const float *scale, const float *shift, size_t n, sdw_act act)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        long rest = (long)(n - i);
+        __m256 v = _mm256_fmadd_ps(load_part(src + i, rest), load_part(scale + i, rest), load_part(shift + i, rest));
+        store_part(dst + i, rest, act == SDW_ACT_SILU ? times_sigmoid_ps(v, v) : v);
+    }
+}
+
 static void finish(const sdw_cpu_finish *f)
 {
     for (int j = 0; j < f->columns; j += LANES) {
@@ -233,6 +242,7 @@ void sdw_cpu_kernels_avx2_rows(sdw_cpu_kernels *k)
 {
     k->transpose = transpose;
     k->gather = gather;
+    k->affine = affine;
     k->widen_f16 = widen_f16;
     k->widen_bf16 = widen_bf16;
     k->finish = finish;

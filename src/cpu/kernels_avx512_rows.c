@@ -176,6 +176,15 @@ static void gather(float *dst, const sdw_cpu_gather *g)
     else gather_whole(dst, g, true, false);
 }
 
+static void affine(float *dst, const float *src, const float *scale, const float *shift, size_t n, sdw_act act)
+{
+    for (size_t i = 0; i < n; i += LANES) {
+        __mmask16 m = lanes_below((long)(n - i));
+        __m512 v = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, src + i), _mm512_maskz_loadu_ps(m, scale + i), _mm512_maskz_loadu_ps(m, shift + i));
+        _mm512_mask_storeu_ps(dst + i, m, act == SDW_ACT_SILU ? times_sigmoid_ps(v, v) : v);
+    }
+}
+
 /* ---- out of products ---- */
 
 static void finish(const sdw_cpu_finish *f)
@@ -283,6 +292,7 @@ void sdw_cpu_kernels_avx512_rows(sdw_cpu_kernels *k)
 {
     k->transpose = transpose;
     k->gather = gather;
+    k->affine = affine;
     k->widen_f16 = widen_f16;
     k->widen_bf16 = widen_bf16;
     k->finish = finish;

@@ -71,29 +71,19 @@ static void widen_group(work *k, int first, int count)
     }
 }
 
-/* The output rows of a tile, which finish is about to write. */
-static void prefetch_output(const work *k, int row, int rows, int panel)
-{
-    const char *out = (const char *)(k->o->out + row * k->o->out_stride + (ptrdiff_t)panel * k->p->panel_outputs);
-    for (int r = 0; r < rows; r++, out += k->o->out_stride * (ptrdiff_t)sizeof(float)) {
-        __builtin_prefetch(out, 1, 3);
-        if (k->p->panel_outputs > LINE / 4) __builtin_prefetch(out + LINE, 1, 3);
-    }
-}
-
 static void multiply_tile(const work *k, int row, int rows, int panel, const float *b)
 {
     const sdw_cpu_matmul *p = k->p;
     int width = width_of(k, panel);
     sdw_cpu_tile_fn *kernel = width == k->k->nr ? k->k->tile[rows] : k->k->tile_half[rows];
     sdw_cpu_runs runs = { .stride = k->o->in_stride, .count = 1 };
-    prefetch_output(k, row, rows, panel);
+    sdw_cpu_part part = { .c = k->c, .width = width, .rows = rows, .panel = panel, .panel_outputs = p->panel_outputs, .out_row = row };
+    sdw_cpu_prefetch_output(k->o, &part);
     for (int block = 0; block < p->blocks; block++) {
         int first = block * p->steps_per_block;
         runs.length[0] = p->steps - first < p->steps_per_block ? p->steps - first : p->steps_per_block;
         kernel(k->o->in + row * k->o->in_stride + first, b + (ptrdiff_t)first * width, k->c, &runs, block > 0);
     }
-    sdw_cpu_part part = { .c = k->c, .width = width, .rows = rows, .panel = panel, .panel_outputs = p->panel_outputs, .out_row = row };
     sdw_cpu_finish_part(k->k, k->o, &part);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/cpuid.h"
+#include "cpu/narrow_isa.h"
 
 /* One way to compute a precision; the first whose flags are there is taken. */
 typedef struct way {
@@ -13,7 +14,11 @@ typedef struct way {
 } way;
 
 static const way ways[] = {
-    { SDW_PRECISION_F32, 0, NULL }, /* none yet */
+#if defined(__x86_64__)
+    { SDW_PRECISION_INT8, SDW_CPU_VNNI, sdw_cpu_narrow_vnni },
+    { SDW_PRECISION_BF16, SDW_CPU_BF16, sdw_cpu_narrow_avx512_bf16 },
+#endif
+    { SDW_PRECISION_F32, 0, NULL }, /* ends the list */
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -84,4 +89,12 @@ int sdw_cpu_narrow_block_steps(const sdw_cpu_narrow *n, int steps, int block)
 {
     int each = most(n, steps), rest = steps - block * each;
     return rest < each ? rest : each;
+}
+
+size_t sdw_cpu_narrow_panel_bytes(const sdw_cpu_narrow *n, int steps, int taps)
+{
+    size_t bytes = sdw_cpu_narrow_head_bytes(n);
+    for (int i = 0; i < sdw_cpu_narrow_blocks(n, steps); i++)
+        bytes += (size_t)taps * sdw_cpu_narrow_run_bytes(n, sdw_cpu_narrow_padded(n, sdw_cpu_narrow_block_steps(n, steps, i)));
+    return bytes;
 }

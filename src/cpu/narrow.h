@@ -97,6 +97,9 @@ int sdw_cpu_narrow_block_steps(const sdw_cpu_narrow *n, int steps, int block);
 /* The same, padded. */
 int sdw_cpu_narrow_padded(const sdw_cpu_narrow *n, int steps);
 
+/* Bytes of a whole panel of `steps` channels with `taps` taps each. */
+size_t sdw_cpu_narrow_panel_bytes(const sdw_cpu_narrow *n, int steps, int taps);
+
 /* Bytes of a run of `padded` steps, and of the factors before the first. */
 static inline size_t sdw_cpu_narrow_run_bytes(const sdw_cpu_narrow *n, int padded)
 {

@@ -39,6 +39,13 @@ typedef struct sdw_cpu_part {
     int64_t out_row;
 } sdw_cpu_part;
 
+/* Each lane's pixels or tokens as one long row: what a linear map sees. */
+static inline sdw_cpu_shape sdw_cpu_row_shape(const sdw_tensor *x)
+{
+    int rows = x->h * x->w;
+    return (sdw_cpu_shape){ .lanes = x->n, .h = 1, .w = rows, .src_h = 1, .src_w = rows, .in_h = 1, .in_w = rows, .channels = x->c, .side = 1, .stride = 1 };
+}
+
 /* Segments of the input's channels, and how many of its values segment i holds. */
 int sdw_cpu_segments(const sdw_cpu_shape *s);
 int sdw_cpu_segment_length(const sdw_cpu_shape *s, int segment);
@@ -78,6 +85,16 @@ static inline void *sdw_cpu_carve(char **at, size_t bytes)
     void *p = *at;
     *at += (bytes + 63) / 64 * 64;
     return p;
+}
+
+/* The output rows of a part that is about to be finished. */
+static inline void sdw_cpu_prefetch_output(const sdw_cpu_operands *o, const sdw_cpu_part *part)
+{
+    const char *out = (const char *)(o->out + part->out_row * o->out_stride + (ptrdiff_t)part->panel * part->panel_outputs);
+    for (int r = 0; r < part->rows; r++, out += o->out_stride * (ptrdiff_t)sizeof(float)) {
+        __builtin_prefetch(out, 1, 3);
+        if (part->panel_outputs > 16) __builtin_prefetch(out + 64, 1, 3);
+    }
 }
 
 /* Part i of `parts` of some memory on its way into the level-2 cache while something else is computed. */

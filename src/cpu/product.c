@@ -10,7 +10,6 @@ enum {
     PIXELS_MAX = 512,
     COLUMNS_AIM = 320,        /* enough to hide the packing of the patch */
     PACK_PIXELS = 16,
-    LINE = 64,                /* bytes */
 };
 
 typedef struct tile {
@@ -181,21 +180,10 @@ static int list_runs(const work *k, int segment0, int segment1, sdw_cpu_runs *ru
     return steps;
 }
 
-/* The output rows of a tile, which finish_tile is about to write. */
-static void prefetch_output(const work *k, const tile *t, int panel)
+static sdw_cpu_part part_of(const work *k, const tile *t, int panel, int width, const float *c)
 {
-    const char *out = (const char *)(k->o->out + t->out_row * k->o->out_stride + (ptrdiff_t)panel * k->p->panel_outputs);
-    for (int r = 0; r < t->rows; r++, out += k->o->out_stride * (ptrdiff_t)sizeof(float)) {
-        __builtin_prefetch(out, 1, 3);
-        if (k->p->panel_outputs > LINE / 4) __builtin_prefetch(out + LINE, 1, 3);
-    }
-}
-
-static void finish_tile(const work *k, const tile *t, int panel, int width, const float *c)
-{
-    sdw_cpu_part part = { .c = c, .width = width, .rows = t->rows, .panel = panel, .panel_outputs = k->p->panel_outputs, .lane = t->lane,
-                          .out_row = t->out_row };
-    sdw_cpu_finish_part(k->k, k->o, &part);
+    return (sdw_cpu_part){ .c = c, .width = width, .rows = t->rows, .panel = panel, .panel_outputs = k->p->panel_outputs, .lane = t->lane,
+                           .out_row = t->out_row };
 }
 
 static void add_block(work *k, int block)
@@ -221,9 +209,10 @@ static void add_block(work *k, int block)
             const tile *t = &k->tile[i];
             float *c = p->blocks > 1 ? sums + (ptrdiff_t)t->c * width : sums;
             if (next) sdw_cpu_prefetch_part(next, (size_t)steps * (size_t)width * item, k->tiles, i);
-            if (last) prefetch_output(k, t, panel);
+            sdw_cpu_part part = part_of(k, t, panel, width, c);
+            if (last) sdw_cpu_prefetch_output(k->o, &part);
             kernel[t->rows](k->a + t->a, b, c, &runs, block > 0);
-            if (last) finish_tile(k, t, panel, width, c);
+            if (last) sdw_cpu_finish_part(k->k, k->o, &part);
         }
     }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "cpu/narrow_product.h"
 
 enum {
     CHUNK_MATRIX = 256,                    /* steps transposed at a time */
@@ -59,6 +60,7 @@ static int64_t steps_of(const sdw_weight *w)
 size_t sdw_cpu_packed_bytes(const sdw_cpu_kernels *k, const sdw_weight *w)
 {
     size_t size = sdw_dtype_size(sdw_cpu_packed_dtype(w));
+    if (sdw_cpu_narrow_takes(k, w)) return sdw_cpu_narrow_packed_bytes(k, w);
     if (!multiplied(w)) return (size_t)w->out * (size_t)w->in * size;
     int last = sdw_cpu_panel_count(k, w) - 1;
     size_t columns = (size_t)last * (size_t)k->nr + (size_t)sdw_cpu_panel_width(k, w, last);
@@ -85,6 +87,20 @@ static void load_row(const sdw_weight *w, sdw_dtype packed, int64_t o, int64_t f
     float wide[CHUNK_CONV];
     sdw_to_f32(s->dtype, from, wide, (size_t)count);
     sdw_from_f32(packed, wide, dst, (size_t)count);
+}
+
+void sdw_cpu_weight_row(const sdw_cpu_kernels *k, const sdw_weight *w, int64_t o, int64_t first, int count, float *dst)
+{
+    const sdw_weight_source *s = w->source;
+    int64_t row = o;
+    while (row >= s->rows) row -= s++->rows;
+    sdw_cpu_widen_fn *widen = s->dtype == SDW_F16 ? k->widen_f16 : s->dtype == SDW_BF16 ? k->widen_bf16 : NULL;
+    bool even = ((uintptr_t)s->data & 1) == 0; /* files promise no alignment */
+    if (widen && even && !s->transposed) {
+        widen(dst, (const uint16_t *)s->data + row * steps_of(w) + first, (size_t)count);
+        return;
+    }
+    for (int i = 0; i < count; i += CHUNK_CONV) load_row(w, SDW_F32, o, first + i, count - i < CHUNK_CONV ? count - i : CHUNK_CONV, dst + i);
 }
 
 /* The source that holds output rows [o, o + rows) in packed type and row-major order, or NULL; *ret_first: its first row. */
@@ -188,7 +204,8 @@ static void pack_item(void *ctx, int item, int thread)
     if (multiplied(j->w)) {
         int first = (item - j->first_item) * j->panels_per_item, last = first + j->panels_per_item;
         int count = sdw_cpu_panel_count(p->k, j->w);
-        for (int i = first; i < last && i < count; i++) pack_panel(p->k, j->w, i);
+        bool narrow = sdw_cpu_narrow_takes(p->k, j->w);
+        for (int i = first; i < last && i < count; i++) (narrow ? sdw_cpu_narrow_pack_panel : pack_panel)(p->k, j->w, i);
     } else {
         pack_plain(j->w);
     }

@@ -22,6 +22,7 @@ typedef struct sdw_binder {
     sdw_checkpoint *weights;   /* NULL = list only */
     sdw_binder_item_fn *item;  /* may be NULL */
     void *item_ctx;
+    int narrowest;             /* given to every weight made from now on, see sdw_weight; a walk sets it */
     char prefix[160];          /* put before every name, see sdw_binder_enter */
     sdw_weight **list;         /* every weight made; arena */
     int count, capacity;

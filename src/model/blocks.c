@@ -42,7 +42,10 @@ void sdw_walk_resnet(sdw_binder *b, sdw_resnet *r)
 {
     r->norm1 = sdw_walk_norm(b, "norm1", r->in);
     r->conv1 = sdw_walk_conv3x3(b, "conv1", r->out, r->in);
+    int bears = b->narrowest;
+    b->narrowest = 0; /* one row a step: nothing to gain */
     if (r->time_width) r->time = sdw_walk_linear(b, "time_emb_proj", r->out, r->time_width);
+    b->narrowest = bears;
     r->norm2 = sdw_walk_norm(b, "norm2", r->out);
     r->conv2 = sdw_walk_conv3x3(b, "conv2", r->out, r->out);
     if (r->in != r->out) r->shortcut = sdw_walk_conv1x1(b, "conv_shortcut", r->out, r->in);

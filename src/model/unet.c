@@ -29,7 +29,10 @@ static void walk_block(sdw_binder *b, sdw_unet *u, int channels, sdw_unet_block 
     k->out1 = sdw_walk_linear(b, "attn1.to_out.0", channels, channels);
     k->norm2 = sdw_walk_norm(b, "norm2", channels);
     k->q = sdw_bind_matrix(b, "attn2.to_q.weight", channels, channels, false);
+    int bears = b->narrowest;
+    b->narrowest = 0; /* once a job, and every step builds on it */
     k->kv = sdw_bind_fused(b, kv, 2, channels, u->config.context_width, false);
+    b->narrowest = bears;
     k->out2 = sdw_walk_linear(b, "attn2.to_out.0", channels, channels);
     k->norm3 = sdw_walk_norm(b, "norm3", channels);
     k->ff_in.w = sdw_bind_glu(b, "ff.net.0.proj.weight", 8 * channels, channels);
@@ -166,9 +169,11 @@ void sdw_unet_walk(sdw_binder *b, const sdw_unet_config *config, sdw_unet *u)
         u->added1 = sdw_walk_linear(b, "add_embedding.linear_1", config->time_width, config->added_width);
         u->added2 = sdw_walk_linear(b, "add_embedding.linear_2", config->time_width, config->time_width);
     }
+    b->narrowest = 8; /* the bulk; the ends and the time embedding stay in f32 */
     walk_down(b, u);
     walk_mid(b, u);
     walk_up(b, u);
+    b->narrowest = 0;
     sdw_binder_enter(b, "%s", "");
     u->norm_out = sdw_walk_norm(b, "conv_norm_out", first);
     u->conv_out = sdw_walk_conv3x3(b, "conv_out", config->out_channels, first);

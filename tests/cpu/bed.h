@@ -46,8 +46,10 @@ static inline float bed_random(uint32_t *seed) /* about normal, mean 0, deviatio
 static inline void bed_open_with(bed *b, const sdw_backend_options *options)
 {
     sdw_error err = { 0 };
+    sdw_backend_options o = *options;
+    if (!o.precision) o.precision = "f32"; /* whatever the environment says */
     *b = (bed){ .seed = 1 };
-    if (sdw_backend_cpu.open(options, &b->backend, &err) != SDW_OK) fail_msg("%s", err.text);
+    if (sdw_backend_cpu.open(&o, &b->backend, &err) != SDW_OK) fail_msg("%s", err.text);
     b->graph = sdw_graph_create(&err);
     assert_non_null(b->graph);
 }
@@ -94,7 +96,7 @@ static inline sdw_weight *bed_weight(bed *b, sdw_role role, int64_t out, int64_t
     for (size_t j = 0; j < count; j++) b->exact[i][j] = bed_random(&b->seed) * scale + (role == SDW_ROLE_VECTOR ? 0.5f : 0);
     sdw_from_f32(type, b->exact[i], (char *)b->raw[i] + 1, count); /* files promise no alignment */
     sdw_to_f32(type, (char *)b->raw[i] + 1, b->exact[i], count);
-    b->weight[i] = (sdw_weight){ .name = "weight", .role = role, .out = out, .in = in, .k = k, .source_count = 1 };
+    b->weight[i] = (sdw_weight){ .name = "weight", .role = role, .out = out, .in = in, .k = k, .source_count = 1, .narrowest = role == SDW_ROLE_VECTOR ? 0 : 8 };
     b->weight[i].source[0] = (sdw_weight_source){ .data = (char *)b->raw[i] + 1, .dtype = type, .rows = out };
     return &b->weight[i];
 }

@@ -1,6 +1,7 @@
 /* conv2d.c - convolutions. Algorithms are tried in the order of the list, best first; each may decline by shape, the last
  * never does. */
 #include "cpu/matmul.h"
+#include "cpu/narrow_product.h"
 #include "cpu/ops.h"
 #include "cpu/product.h"
 #include "cpu/winograd.h"
@@ -8,6 +9,7 @@
 typedef struct choice {
     const struct algorithm *algorithm;
     union {
+        sdw_cpu_narrow_product narrow;
         sdw_cpu_matmul matmul;
         sdw_cpu_product product;
         sdw_cpu_winograd winograd;
@@ -16,11 +18,16 @@ typedef struct choice {
 
 typedef struct algorithm {
     const char *name;
-    /* Fills c->plan and *ret_scratch (bytes of one thread); false: declined. Decides by one lane's shape, never by load, threads or
-     * the number of lanes. */
-    bool (*plan)(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch);
+    /* Fills c->plan and *ret_workspace (bytes); false: declined. Decides by one lane's shape and the weight, never by load, threads
+     * or the number of lanes. */
+    bool (*plan)(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_workspace);
     void (*run)(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o);
 } algorithm;
+
+static void run_narrow(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o)
+{
+    sdw_cpu_narrow_product_run(c->k, c->pool, &p->plan.narrow, o, c->workspace, c->cancel);
+}
 
 static void run_matmul(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o)
 {
@@ -48,6 +55,16 @@ static sdw_cpu_shape shape_of(const sdw_op *op)
     };
 }
 
+static bool plan_narrow(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_workspace)
+{
+    const sdw_weight *w = op->args.conv2d.weight;
+    sdw_cpu_shape s = shape_of(op);
+    if (!sdw_cpu_narrow_takes(k, w)) return false;
+    sdw_cpu_narrow_product_plan(k, &s, w, threads, &c->plan.narrow);
+    *ret_workspace = c->plan.narrow.workspace;
+    return true;
+}
+
 /* 1x1 without border, stride or widening: the picture is one long row of pixels. */
 static bool is_row(const sdw_op *op)
 {
@@ -55,43 +72,42 @@ static bool is_row(const sdw_op *op)
     return a->weight->k == 1 && a->stride == 1 && !a->up_h && op->out->h == op->in->h && op->out->w == op->in->w;
 }
 
-static bool plan_matmul(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
+static bool plan_matmul(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_workspace)
 {
     const sdw_conv2d_args *a = &op->args.conv2d;
     if (!is_row(op) || a->pre.coeffs || a->lane_add) return false;
     sdw_cpu_matmul_plan(k, (int)sdw_tensor_rows(op->in), a->weight, threads, &c->plan.matmul);
-    *ret_scratch = c->plan.matmul.scratch_bytes;
+    *ret_workspace = c->plan.matmul.scratch_bytes * (size_t)threads;
     return true;
 }
 
-static bool plan_row(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
+static bool plan_row(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_workspace)
 {
-    int pixels = op->in->h * op->in->w;
+    sdw_cpu_shape s = sdw_cpu_row_shape(op->in);
     if (!is_row(op)) return false;
-    sdw_cpu_shape s = { .lanes = op->out->n, .h = 1, .w = pixels, .src_h = 1, .src_w = pixels, .in_h = 1, .in_w = pixels,
-                        .channels = op->in->c, .side = 1, .stride = 1 };
     sdw_cpu_product_plan(k, &s, op->args.conv2d.weight, threads, &c->plan.product);
-    *ret_scratch = c->plan.product.scratch_bytes;
+    *ret_workspace = c->plan.product.scratch_bytes * (size_t)threads;
     return true;
 }
 
-static bool plan_winograd(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
+static bool plan_winograd(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_workspace)
 {
     sdw_cpu_shape s = shape_of(op);
     if (!sdw_cpu_winograd_plan(k, &s, op->args.conv2d.weight, threads, &c->plan.winograd)) return false;
-    *ret_scratch = c->plan.winograd.scratch_bytes;
+    *ret_workspace = c->plan.winograd.scratch_bytes * (size_t)threads;
     return true;
 }
 
-static bool plan_direct(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_scratch)
+static bool plan_direct(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_workspace)
 {
     sdw_cpu_shape s = shape_of(op);
     sdw_cpu_product_plan(k, &s, op->args.conv2d.weight, threads, &c->plan.product);
-    *ret_scratch = c->plan.product.scratch_bytes;
+    *ret_workspace = c->plan.product.scratch_bytes * (size_t)threads;
     return true;
 }
 
 static const algorithm algorithms[] = {
+    { "narrow", plan_narrow, run_narrow },
     { "matmul", plan_matmul, run_matmul },
     { "row", plan_row, run_product },
     { "winograd", plan_winograd, run_winograd },
@@ -102,14 +118,14 @@ enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw_arena *arena, sdw_error *err)
 {
     choice *c = sdw_arena_alloc(arena, sizeof *c);
-    size_t scratch = 0;
+    size_t workspace = 0;
     int i = 0;
     if (!c) return sdw_fail(err, SDW_NO_MEMORY, "%s: no memory for its plan", op->name);
-    while (i < ALGORITHMS - 1 && !algorithms[i].plan(k, threads, op, c, &scratch)) i++;
-    if (i == ALGORITHMS - 1) algorithms[i].plan(k, threads, op, c, &scratch);
+    while (i < ALGORITHMS - 1 && !algorithms[i].plan(k, threads, op, c, &workspace)) i++;
+    if (i == ALGORITHMS - 1) algorithms[i].plan(k, threads, op, c, &workspace);
     c->algorithm = &algorithms[i];
     op->choice = c;
-    op->workspace = scratch * (size_t)threads;
+    op->workspace = workspace;
     return SDW_OK;
 }
 

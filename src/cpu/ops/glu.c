@@ -1,14 +1,31 @@
 /* glu.c - gated linear units: both halves of a pair meet in one tile, so the doubled row is never stored. */
 #include "cpu/matmul.h"
+#include "cpu/narrow_product.h"
 #include "cpu/ops.h"
+
+typedef struct choice {
+    bool narrow;
+    union {
+        sdw_cpu_matmul matmul;
+        sdw_cpu_narrow_product narrow;
+    } plan;
+} choice;
 
 static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw_arena *arena, sdw_error *err)
 {
-    sdw_cpu_matmul *p = sdw_arena_alloc(arena, sizeof *p);
-    if (!p) return sdw_fail(err, SDW_NO_MEMORY, "%s: no memory for its plan", op->name);
-    sdw_cpu_matmul_plan(k, (int)sdw_tensor_rows(op->in), op->args.glu.weight, threads, p);
-    op->choice = p;
-    op->workspace = p->scratch_bytes * (size_t)threads;
+    const sdw_weight *w = op->args.glu.weight;
+    choice *c = sdw_arena_alloc(arena, sizeof *c);
+    if (!c) return sdw_fail(err, SDW_NO_MEMORY, "%s: no memory for its plan", op->name);
+    c->narrow = sdw_cpu_narrow_takes(k, w);
+    op->choice = c;
+    if (c->narrow) {
+        sdw_cpu_shape s = sdw_cpu_row_shape(op->in);
+        sdw_cpu_narrow_product_plan(k, &s, w, threads, &c->plan.narrow);
+        op->workspace = c->plan.narrow.workspace;
+    } else {
+        sdw_cpu_matmul_plan(k, (int)sdw_tensor_rows(op->in), w, threads, &c->plan.matmul);
+        op->workspace = c->plan.matmul.scratch_bytes * (size_t)threads;
+    }
     return SDW_OK;
 }
 
@@ -20,7 +37,9 @@ static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
         .out = c->op->out->data, .out_stride = c->op->out->row_stride,
     };
     (void)err;
-    sdw_cpu_matmul_run(c->k, c->pool, c->op->choice, &o, c->workspace, c->cancel);
+    const choice *p = c->op->choice;
+    if (p->narrow) sdw_cpu_narrow_product_run(c->k, c->pool, &p->plan.narrow, &o, c->workspace, c->cancel);
+    else sdw_cpu_matmul_run(c->k, c->pool, &p->plan.matmul, &o, c->workspace, c->cancel);
     return SDW_OK;
 }
 

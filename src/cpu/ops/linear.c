@@ -1,12 +1,14 @@
-/* linear.c - rows times a matrix. Where the input's values change on the way in, as a 1x1 convolution over one long row of
- * each lane, which copies them; otherwise they are read as they lie. */
+/* linear.c - rows times a matrix. In a narrow arithmetic where the weight bears it; else, where the input's values change on
+ * the way in, as a 1x1 convolution over one long row of each lane, which copies them; otherwise they are read as they lie. */
 #include "cpu/matmul.h"
+#include "cpu/narrow_product.h"
 #include "cpu/ops.h"
 #include "cpu/product.h"
 
 typedef struct choice {
-    bool copied;
+    bool narrow, copied;
     union {
+        sdw_cpu_narrow_product narrow;
         sdw_cpu_product product;
         sdw_cpu_matmul matmul;
     } plan;
@@ -19,10 +21,13 @@ static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw
     choice *c = sdw_arena_alloc(arena, sizeof *c);
     if (!c) return sdw_fail(err, SDW_NO_MEMORY, "%s: no memory for its plan", op->name);
     op->choice = c;
+    c->narrow = sdw_cpu_narrow_takes(k, w);
     c->copied = op->args.linear.pre.coeffs != NULL;
-    if (c->copied) {
-        int rows = x->h * x->w;
-        sdw_cpu_shape s = { .lanes = x->n, .h = 1, .w = rows, .src_h = 1, .src_w = rows, .in_h = 1, .in_w = rows, .channels = x->c, .side = 1, .stride = 1 };
+    sdw_cpu_shape s = sdw_cpu_row_shape(x);
+    if (c->narrow) {
+        sdw_cpu_narrow_product_plan(k, &s, w, threads, &c->plan.narrow);
+        op->workspace = c->plan.narrow.workspace;
+    } else if (c->copied) {
         sdw_cpu_product_plan(k, &s, w, threads, &c->plan.product);
         op->workspace = c->plan.product.scratch_bytes * (size_t)threads;
     } else {
@@ -49,7 +54,8 @@ static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
         o.residual_stride = a->residual->row_stride;
     }
     const choice *p = c->op->choice;
-    if (p->copied) sdw_cpu_product_run(c->k, c->pool, &p->plan.product, &o, c->workspace, c->cancel);
+    if (p->narrow) sdw_cpu_narrow_product_run(c->k, c->pool, &p->plan.narrow, &o, c->workspace, c->cancel);
+    else if (p->copied) sdw_cpu_product_run(c->k, c->pool, &p->plan.product, &o, c->workspace, c->cancel);
     else sdw_cpu_matmul_run(c->k, c->pool, &p->plan.matmul, &o, c->workspace, c->cancel);
     return SDW_OK;
 }

@@ -1,0 +1,169 @@
+/* kernels_vnni.c - int8 with AVX512-VNNI: four products of bytes a lane and instruction, four times the rate of f32. */
+#include "cpu/narrow_isa.h"
+
+#if defined(__AVX512VNNI__)
+
+#include <math.h>
+
+#include "cpu/avx512_math.h"
+
+enum { TILE_ROWS = 14, LANES = 16, COLUMNS = 2 * LANES, GROUP = 4 };
+
+/* ---- rows ---- */
+
+/* Smallest and largest value; false if one is not finite. */
+SDW_INLINE bool range_of(const float *src, int n, float *ret_low, float *ret_high)
+{
+    __m512 low[2], high[2];
+    __mmask16 bad = 0;
+    low[0] = low[1] = _mm512_set1_ps(INFINITY);
+    high[0] = high[1] = _mm512_set1_ps(-INFINITY);
+    for (int i = 0; i < n; i += 2 * LANES)
+        for (int j = 0; j < 2; j++) {
+            __mmask16 m = lanes_below(n - i - j * LANES);
+            __m512 x = _mm512_maskz_loadu_ps(m, src + i + j * LANES);
+            bad |= _mm512_mask_cmp_ps_mask(m, x, x, _CMP_UNORD_Q);
+            low[j] = _mm512_mask_min_ps(low[j], m, low[j], x);
+            high[j] = _mm512_mask_max_ps(high[j], m, high[j], x);
+        }
+    *ret_low = _mm512_reduce_min_ps(_mm512_min_ps(low[0], low[1]));
+    *ret_high = _mm512_reduce_max_ps(_mm512_max_ps(high[0], high[1]));
+    return !bad && isfinite(*ret_high - *ret_low);
+}
+
+void sdw_cpu_row_int8_avx512(void *dst, sdw_cpu_narrow_scale *scale, const float *src, int n, int padded)
+{
+    float low, high, inverse;
+    bool finite = range_of(src, n, &low, &high);
+    *scale = (sdw_cpu_narrow_scale){ (high - low) / 255.0f, low };
+    inverse = high > low ? 255.0f / (high - low) : 0;
+    if (!finite) {
+        *scale = (sdw_cpu_narrow_scale){ NAN, 0 };
+        inverse = low = 0;
+    }
+    __m512 offset = _mm512_set1_ps(low), factor = _mm512_set1_ps(inverse);
+    for (int i = 0; i < padded; i += LANES) {
+        __mmask16 m = lanes_below(n - i);
+        __m512 x = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(m, src + i), offset), factor);
+        __m512i q = _mm512_maskz_cvtps_epi32(m, x);
+        _mm_storeu_si128((void *)((char *)dst + i), _mm512_cvtusepi32_epi8(q));
+    }
+}
+
+void sdw_cpu_weights_int8_avx512(void *dst, const float *src, size_t n, float inverse)
+{
+    __m512 factor = _mm512_set1_ps(inverse);
+    __m512i least = _mm512_set1_epi32(-127);
+    for (size_t i = 0; i < n; i += LANES) {
+        __mmask16 m = lanes_below((long)(n - i));
+        __m512i q = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(m, src + i), factor));
+        _mm512_mask_cvtsepi32_storeu_epi8((char *)dst + i, m, _mm512_max_epi32(q, least));
+    }
+}
+
+/* ---- tiles ---- */
+
+/* The instruction by name: gcc 12 keeps arrays of sums in memory around its intrinsic. */
+SDW_INLINE void add_products(__m512i *sum, __m512i bytes, __m512i weights)
+{
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(*sum) : "v"(bytes), "v"(weights));
+}
+
+SDW_INLINE __m512i broadcast(const char *p)
+{
+    return _mm512_castps_si512(_mm512_set1_ps(*(const float *)(const void *)p));
+}
+
+/* rows is a constant at every call, see tile() of kernels_avx512.c. */
+SDW_INLINE const char *multiply(const int rows, const char *from, ptrdiff_t stride, int steps, const char *b, __m512i sum[][2])
+{
+    const char *end = from + steps, *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
+    SDW_UNROLL
+    for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_si512();
+    for (; from < end; from += GROUP, row4 += GROUP, row8 += GROUP, row12 += GROUP, b += COLUMNS * GROUP) {
+        __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + LANES * GROUP);
+        SDW_UNROLL
+        for (int r = 0; r < rows; r++) {
+            __m512i v = broadcast((r >= 12 ? row12 : r >= 8 ? row8 : r >= 4 ? row4 : from) + r % 4 * stride);
+            add_products(&sum[r][0], v, b0);
+            add_products(&sum[r][1], v, b1);
+        }
+    }
+    return b;
+}
+
+/* factor * (scale * sum + shift * sum of weights) onto what c holds. */
+SDW_INLINE void settle(const int rows, __m512i sum[][2], const sdw_cpu_narrow_scale *scale, const float *sums, const float *factor, float *c, bool add)
+{
+    SDW_UNROLL
+    for (int r = 0; r < rows; r++)
+        SDW_UNROLL
+        for (int j = 0; j < 2; j++) {
+            float *to = c + r * COLUMNS + j * LANES;
+            __m512 shifted = _mm512_mul_ps(_mm512_set1_ps(scale[r].shift), _mm512_loadu_ps(sums + j * LANES));
+            __m512 v = _mm512_fmadd_ps(_mm512_set1_ps(scale[r].scale), _mm512_cvtepi32_ps(sum[r][j]), shifted);
+            __m512 f = _mm512_loadu_ps(factor + j * LANES);
+            _mm512_storeu_ps(to, add ? _mm512_fmadd_ps(v, f, _mm512_loadu_ps(to)) : _mm512_mul_ps(v, f));
+        }
+}
+
+SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)
+{
+    const char *b = t->b;
+    for (int i = 0; i < t->count; i++) {
+        __m512i sum[TILE_ROWS][2];
+        const float *sums = (const float *)(const void *)b;
+        b = multiply(rows, (const char *)t->a + t->row[i] * t->stride, t->stride, t->steps[i], b + COLUMNS * sizeof(float), sum);
+        settle(rows, sum, t->scale + t->row[i], sums, t->factor, t->c, t->add || i > 0);
+    }
+}
+
+#define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define DEFINE(n)                                    \
+    static void tile_##n(const sdw_cpu_narrow_tile *t) \
+    {                                                \
+        tile(n, t);                                  \
+    }
+EACH_ROWS(DEFINE)
+#undef DEFINE
+
+static void any_tile(const sdw_cpu_narrow_tile *t)
+{
+#define ENTER(n) [n] = tile_##n,
+    static sdw_cpu_narrow_tile_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
+#undef ENTER
+    by_rows[t->rows](t);
+}
+
+static double peak(long rounds, float *ret)
+{
+    __m512i v[24], x = _mm512_set1_epi8(3), y = _mm512_set1_epi8(1);
+    SDW_UNROLL
+    for (int j = 0; j < 24; j++) v[j] = _mm512_set1_epi32(j);
+    for (long i = 0; i < rounds; i++)
+        SDW_UNROLL
+        for (int j = 0; j < 24; j++) add_products(&v[j], x, y);
+    SDW_UNROLL
+    for (int j = 0; j < 24; j++) *ret += (float)_mm512_reduce_add_epi32(v[j]);
+    return 2.0 * GROUP * LANES * 24 * (double)rounds;
+}
+
+void sdw_cpu_narrow_vnni(sdw_cpu_narrow *n)
+{
+    n->unit = "AVX512-VNNI";
+    n->nr = COLUMNS;
+    n->mr = TILE_ROWS;
+    n->row = sdw_cpu_row_int8_avx512;
+    n->weights = sdw_cpu_weights_int8_avx512;
+    n->tile = any_tile;
+    n->peak = peak;
+}
+
+#else
+
+void sdw_cpu_narrow_vnni(sdw_cpu_narrow *n)
+{
+    (void)n;
+}
+
+#endif
