@@ -118,6 +118,7 @@ void sdw_conn_wait_for(sdw_conn *c, sdw_conn_phase phase, const sdw_job_id *job)
     pthread_mutex_lock(&s->lock);
     leave_list(c);
     c->job = *job;
+    c->job_hash = sdw_job_hash(job);
     sdw_conn **list = list_of(s, job);
     c->next = *list;
     c->link = list;
@@ -129,17 +130,33 @@ void sdw_conn_wait_for(sdw_conn *c, sdw_conn_phase phase, const sdw_job_id *job)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Lock held. */
+static bool sleep_unless_news(sdw_conn *c)
+{
+    if (c->woken || c->gone || c->server->closing) return false;
+    c->suspended = true;
+    MHD_suspend_connection(c->mhd);
+    return true;
+}
+
 bool sdw_conn_suspend(sdw_conn *c)
 {
-    sdw_server *s = c->server;
-    pthread_mutex_lock(&s->lock);
-    bool sleeps = !c->woken && !c->gone && !s->closing;
-    if (sleeps) {
-        c->suspended = true;
-        MHD_suspend_connection(c->mhd);
-    }
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&c->server->lock);
+    bool sleeps = sleep_unless_news(c);
+    pthread_mutex_unlock(&c->server->lock);
     return sleeps;
+}
+
+sdw_conn_rest sdw_conn_rest_stream(sdw_conn *c, bool spoke)
+{
+    sdw_server *s = c->server;
+    double now = sdw_clock_monotonic_s();
+    pthread_mutex_lock(&s->lock);
+    bool silent = !spoke && now - c->quiet_since >= s->o.limits.keep_alive_s;
+    if (silent || spoke) c->quiet_since = now;
+    sdw_conn_rest rest = silent ? SDW_CONN_SILENT : sleep_unless_news(c) ? SDW_CONN_SLEEPS : SDW_CONN_NEWS;
+    pthread_mutex_unlock(&s->lock);
+    return rest;
 }
 
 /* Whether the library has something to do now. */
@@ -159,22 +176,24 @@ void sdw_conn_wake(sdw_conn *c)
     if (resume(c)) sdw_waker_nudge(c->server->waker); /* the library does not tell the loop */
 }
 
-static void wake_list(sdw_conn *first, const sdw_job_id *only)
+/* A job of the same hash is woken with it: it looks and finds nothing. */
+static void wake_list(sdw_conn *first, const uint32_t *only)
 {
     for (sdw_conn *c = first; c; c = c->next)
-        if (!only || strcmp(c->job.text, only->text) == 0) (void)resume(c);
+        if (!only || c->job_hash == *only) (void)resume(c);
 }
 
-void sdw_conn_wake_all(sdw_server *s, const sdw_wakes *news)
+int sdw_conn_wake_all(sdw_server *s, const sdw_wakes *news)
 {
-    if (news->count == 0 && !news->all) return;
     pthread_mutex_lock(&s->lock);
     if (news->all)
         for (int i = 0; i < SDW_WAIT_LISTS; i++) wake_list(s->waiting[i], NULL);
     else
-        for (int i = 0; i < news->count; i++) wake_list(s->waiting[news->hash[i] % SDW_WAIT_LISTS], &news->job[i]);
-    wake_list(s->waiting[SDW_WAIT_LISTS], NULL);
+        for (int i = 0; i < news->count; i++) wake_list(s->waiting[news->hash[i] % SDW_WAIT_LISTS], &news->hash[i]);
+    if (news->all || news->count) wake_list(s->waiting[SDW_WAIT_LISTS], NULL);
+    int streams = s->streams;
     pthread_mutex_unlock(&s->lock);
+    return streams;
 }
 
 sdw_conn_news sdw_conn_look(sdw_conn *c)

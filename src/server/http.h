@@ -44,9 +44,9 @@ void sdw_http_note_job(const sdw_http_request *r, const sdw_job_id *id);
 
 /* Server-sent events. Loop thread; neither may block. */
 typedef struct sdw_http_stream {
-    /* Appends what is ready, and stops at about SDW_HTTP_SLICE bytes: it is called again at once when those are sent. A
-     * large event may be cut over several calls, if each of them has its next part ready; a call that appends
-     * nothing means that no event is ready (a comment may be sent then). *ret_end: nothing follows. */
+    /* Appends all that is ready, and stops at about SDW_HTTP_SLICE bytes: then it is called again when those are sent. A
+     * large event may be cut over several calls, if each of them has its next part ready. One that appends less has
+     * left nothing: it is called again after a wake (a comment may be sent meanwhile). *ret_end: nothing follows. */
     sdw_status (*pull)(void *ctx, sdw_buf *out, bool *ret_end);
     void (*close)(void *ctx, bool client_gone); /* exactly once; frees ctx */
     void *ctx;

@@ -56,6 +56,7 @@ struct sdw_conn {
     double left_at;         /* the deadline it had when its client was seen to have closed its side; 0 = not seen */
     double acked_at;        /* when `acked` last moved, or nothing was on its way */
     sdw_job_id job;         /* WAIT, STREAM: whose news it waits for; "" = everybody's */
+    uint32_t job_hash;
     sdw_conn *next, **link; /* in a list of sdw_server.waiting; link NULL = in none */
 };
 
@@ -92,6 +93,8 @@ struct sdw_exchange {
     sdw_http_response answer;
     sdw_http_later later;   /* WAITING */
     bool is_stream, stream_ended;
+    bool pulled_all;        /* stream: the last pull left nothing; it sleeps once that is sent */
+    bool spoke;             /* stream: something was sent since it last slept */
     sdw_buf out;            /* stream: pulled and not yet sent */
     size_t out_at;
     double started;         /* monotonic seconds */
@@ -155,10 +158,13 @@ void sdw_conn_notify(void *server, struct MHD_Connection *mhd, void **context, e
 void sdw_conn_enter(sdw_conn *c, sdw_conn_phase phase, double deadline);
 /* Loop thread. False: there was news meanwhile, or the server closes; look again. */
 bool sdw_conn_suspend(sdw_conn *c);
+/* The same for a stream that has sent all there is. spoke: something was sent since it last slept. */
+typedef enum sdw_conn_rest { SDW_CONN_SLEEPS, SDW_CONN_NEWS, SDW_CONN_SILENT /* it wants a comment */ } sdw_conn_rest;
+sdw_conn_rest sdw_conn_rest_stream(sdw_conn *c, bool spoke);
 /* Lock held; any thread. */
 void sdw_conn_wake(sdw_conn *c);
-/* Everybody who waits for one of these jobs. Takes the lock; loop thread. */
-void sdw_conn_wake_all(sdw_server *s, const sdw_wakes *news);
+/* Everybody who waits for one of these jobs. Takes the lock; loop thread. Returns how many streams are open. */
+int sdw_conn_wake_all(sdw_server *s, const sdw_wakes *news);
 /* From now on wakes of this job reach it; takes the lock. Done before the first look, so that none is lost. */
 void sdw_conn_wait_for(sdw_conn *c, sdw_conn_phase phase, const sdw_job_id *job);
 /* What happened since the last call: clears `woken`. */

@@ -39,16 +39,16 @@ static ssize_t take(sdw_exchange *x, char *to, size_t max)
     return (ssize_t)n;
 }
 
-/* Whether a comment is due; notes the time of what is sent. */
-static bool quiet_for_long(sdw_exchange *x, bool has_bytes)
+/* Asks the stream for more; false: it broke off, or the connection shall end. */
+static bool pull(sdw_exchange *x)
 {
-    sdw_server *s = x->server;
-    double now = sdw_clock_monotonic_s();
-    pthread_mutex_lock(&s->lock);
-    bool due = now - x->conn->quiet_since >= s->o.limits.keep_alive_s;
-    if (due || has_bytes) x->conn->quiet_since = now;
-    pthread_mutex_unlock(&s->lock);
-    return due;
+    sdw_http_stream *stream = &x->answer.stream;
+    sdw_conn_news news = sdw_conn_look(x->conn); /* before the pull, so that a wake during it is not lost */
+    if (news.gone || news.closing) return false;
+    if (stream->pull(stream->ctx, &x->out, &x->stream_ended) != SDW_OK || x->out.failed) return false;
+    x->pulled_all = x->out.size < SDW_HTTP_SLICE;
+    if (x->out.size) x->spoke = true;
+    return true;
 }
 
 /* The library's content reader. It is called when it can send; 0 with a suspended connection means: nothing yet. */
@@ -59,18 +59,18 @@ static ssize_t read_stream(void *cls, uint64_t position, char *to, size_t max)
     for (;;) {
         if (x->out_at < x->out.size) return take(x, to, max);
         if (x->stream_ended) return MHD_CONTENT_READER_END_OF_STREAM;
-        sdw_conn_news news = sdw_conn_look(x->conn);
-        if (news.gone || news.closing) return MHD_CONTENT_READER_END_WITH_ERROR;
-        sdw_http_stream *stream = &x->answer.stream;
-        if (stream->pull(stream->ctx, &x->out, &x->stream_ended) != SDW_OK || x->out.failed)
-            return MHD_CONTENT_READER_END_WITH_ERROR;
-        bool due = quiet_for_long(x, x->out.size > 0);
-        if (x->out.size > 0 || x->stream_ended) continue;
-        if (due && max >= sizeof keep_alive - 1) {
+        if (!x->pulled_all) {
+            if (!pull(x)) return MHD_CONTENT_READER_END_WITH_ERROR;
+            continue;
+        }
+        x->pulled_all = false;
+        sdw_conn_rest rest = sdw_conn_rest_stream(x->conn, x->spoke);
+        x->spoke = false;
+        if (rest == SDW_CONN_SLEEPS) return 0;
+        if (rest == SDW_CONN_SILENT && max >= sizeof keep_alive - 1) {
             memcpy(to, keep_alive, sizeof keep_alive - 1);
             return (ssize_t)sizeof keep_alive - 1;
         }
-        if (sdw_conn_suspend(x->conn)) return 0;
     }
 }
 

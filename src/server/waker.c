@@ -13,7 +13,8 @@
 struct sdw_waker {
     int fd;
     pthread_mutex_t mutex; /* guards the rest */
-    bool signalled;        /* written to fd since the last take */
+    bool signalled;        /* news were written to fd since the last take */
+    bool nudged;           /* the same of a nudge */
     sdw_wakes pending;
 };
 
@@ -64,11 +65,11 @@ static void add(sdw_wakes *p, const sdw_job_id *id)
 }
 
 /* Lock held. */
-static void signal_once(sdw_waker *w)
+static void signal_once(sdw_waker *w, bool *done)
 {
     const uint64_t one = 1;
-    if (w->signalled) return;
-    w->signalled = true;
+    if (*done) return;
+    *done = true;
     ssize_t n = write(w->fd, &one, sizeof one);
     (void)n; /* the counter is far from full */
 }
@@ -79,15 +80,25 @@ void sdw_waker_wake(void *waker, const sdw_job_id *id)
     pthread_mutex_lock(&w->mutex);
     if (id) add(&w->pending, id);
     else w->pending.all = true;
-    signal_once(w);
+    signal_once(w, &w->signalled);
     pthread_mutex_unlock(&w->mutex);
 }
 
 void sdw_waker_nudge(sdw_waker *w)
 {
     pthread_mutex_lock(&w->mutex);
-    signal_once(w);
+    signal_once(w, &w->nudged);
     pthread_mutex_unlock(&w->mutex);
+}
+
+bool sdw_waker_take_nudge(sdw_waker *w, bool *ret_news)
+{
+    pthread_mutex_lock(&w->mutex);
+    bool nudged = w->nudged;
+    *ret_news = w->signalled;
+    w->nudged = false;
+    pthread_mutex_unlock(&w->mutex);
+    return nudged;
 }
 
 void sdw_waker_take(sdw_waker *w, sdw_wakes *ret)

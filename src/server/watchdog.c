@@ -133,6 +133,7 @@ static bool next_round(sdw_server *s)
 
 void *sdw_watchdog_main(void *server)
 {
+    pthread_setname_np(pthread_self(), "sdw-watchdog");
     while (next_round(server)) look_at_all(server);
     return NULL;
 }
