@@ -109,8 +109,9 @@ static void a_token_in_the_url_opens_streams_alone_and_is_never_logged(void **st
 {
     (void)state;
     reply r = { 0 };
-    char path[] = "access-log.tmp";
-    unlink(path);
+    char folder[] = "/tmp/sdw-access-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/log", folder);
     sdw_error err = { 0 };
     assert_int_equal(sdw_log_open(&(sdw_log_options){ .path = path, .level = SDW_LOG_DEBUG }, &err), SDW_OK);
     start(&(sdw_server_options){ .api_key = "s3cret-key" });
@@ -128,6 +129,8 @@ static void a_token_in_the_url_opens_streams_alone_and_is_never_logged(void **st
     assert_non_null(f);
     size_t n = fread(text, 1, sizeof text - 1, f);
     fclose(f);
+    unlink(path);
+    rmdir(folder);
     text[n] = '\0';
     assert_null(strstr(text, "s3cret"));
     assert_null(strstr(text, "wr0ng"));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -78,6 +79,7 @@ static const char *const cleared[] = { "PORT", "WORKER_ID", "MODEL_PATH", "SD_VE
 static void become(const char *program, const char *as, const char *const *args, const char *const *env, int out, int err)
 {
     const char *argv[64] = { as ? as : program };
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails does not stop what it started */
     for (int i = 0; args[i] && i < 60; i++) argv[i + 1] = args[i];
     for (int i = 0; cleared[i]; i++) unsetenv(cleared[i]);
     for (; *env; env++) putenv((char *)*env);
