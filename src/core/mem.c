@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20 };
+
 static atomic_size_t alloc_count;
 static atomic_size_t fail_nth; /* 0 = never */
 static atomic_bool fail_sticky;
@@ -50,6 +56,18 @@ void *sdw_aligned_alloc(size_t alignment, size_t size)
     void *p = NULL;
     if (size == 0 || must_fail()) return NULL;
     return posix_memalign(&p, alignment, size) == 0 ? p : NULL;
+}
+
+void *sdw_pages_alloc(size_t size)
+{
+    size_t page = size >= HUGE_PAGE ? HUGE_PAGE : PAGE;
+    if (size > SIZE_MAX - page) return NULL;
+    size_t whole = (size + PAGE - 1) / PAGE * PAGE;
+    void *p = sdw_aligned_alloc(page, whole);
+#if defined(__linux__)
+    if (p && page == HUGE_PAGE) madvise(p, whole, MADV_HUGEPAGE); /* a wish: without it the memory is as good, only slower */
+#endif
+    return p;
 }
 
 char *sdw_strdup(const char *s)

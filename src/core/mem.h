@@ -13,6 +13,10 @@ void *sdw_malloc(size_t size);
 void *sdw_calloc(size_t count, size_t size);       /* zeroed; NULL if count * size wraps */
 void *sdw_realloc(void *p, size_t size);           /* p may be NULL; p stays valid on failure */
 void *sdw_aligned_alloc(size_t alignment, size_t size); /* power of two >= sizeof(void *); free with sdw_free */
+/* The same for memory that is walked through again and again, such as activations: aligned to a page, and where it is large
+ * the system is asked for huge pages. Rows that lie kilobytes apart miss the address cache otherwise, and in a
+ * virtual machine each miss is two walks. */
+void *sdw_pages_alloc(size_t size);
 char *sdw_strdup(const char *s);                   /* NULL for NULL */
 char *sdw_strndup(const char *s, size_t n);        /* n bytes and a NUL */
 void sdw_free(void *p);                            /* accepts NULL */

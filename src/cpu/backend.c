@@ -117,7 +117,7 @@ static sdw_status cpu_prepare(sdw_backend *b, sdw_op *op, sdw_arena *arena, sdw_
 static sdw_status cpu_alloc(sdw_backend *b, size_t bytes, void **ret, sdw_error *err)
 {
     (void)b;
-    void *p = sdw_aligned_alloc(4096, bytes ? (bytes + 4095) / 4096 * 4096 : 4096);
+    void *p = sdw_pages_alloc(bytes ? bytes : 1);
     if (!p) return sdw_fail_memory(err, "activations", bytes);
     *ret = p;
     return SDW_OK;
