@@ -88,6 +88,9 @@ typedef enum sdw_stage {
     SDW_STAGE_COUNT
 } sdw_stage;
 const char *sdw_stage_name(sdw_stage stage); /* "load", "text_encode", ... */
+/* What need not be made again: an encoded prompt; a loaded model, when a job starts. */
+typedef enum sdw_cache { SDW_CACHE_TEXT_EMBED, SDW_CACHE_MODEL, SDW_CACHE_COUNT } sdw_cache;
+const char *sdw_cache_name(sdw_cache cache); /* "text_embed", "model" */
 
 /* Of one model; the last row takes those that came when all others were in use, as "other". */
 #define SDW_STATS_MODELS 8
@@ -100,7 +103,7 @@ typedef struct sdw_model_stats {
 /* Counted since open. */
 typedef struct sdw_worker_stats {
     uint64_t jobs[SDW_JOB_KINDS][3]; /* by sdw_job_kind; completed, failed, cancelled */
-    uint64_t previews;
+    uint64_t previews, cache_hits[SDW_CACHE_COUNT];
     sdw_histogram queue, stage[SDW_STAGE_COUNT];
     sdw_model_stats model[SDW_STATS_MODELS];
     double load_s;               /* of the last model load; 0 = none yet */

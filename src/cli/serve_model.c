@@ -133,11 +133,12 @@ static void on_warn(void *ctx, const char *sentence)
 
 static void on_progress(void *ctx, const sdw_hub_progress *p)
 {
-    const sdw_serve_model *m = ctx;
+    sdw_serve_model *m = ctx;
     sdw_fetching f = { .active = true, .files_done = (int)p->files_done, .files_total = (int)p->files,
                        .bytes_done = p->bytes_done, .bytes_total = p->bytes, .bytes_per_second = p->bytes_per_second };
     snprintf(f.file, sizeof f.file, "%s", p->file);
     sdw_loading_set(m->loading, &f);
+    sdw_loading_count(m->loading, &m->counted, p->bytes_fetched);
     sdw_waker_wake(m->waker, NULL);
 }
 
@@ -147,6 +148,7 @@ sdw_status sdw_serve_find(void *ctx, const char *name, char *path, size_t size, 
     char found[SDW_HUB_PATH_MAX];
     const sdw_hub_hooks hooks = { .ctx = m, .cancelled = stopped, .note = on_note, .warn = on_warn, .progress = on_progress };
     sdw_status s = SDW_OK;
+    m->counted = 0;
     if (exists(name)) snprintf(found, sizeof found, "%s", name);
     else s = resolve(m, name, false, &hooks, found, err);
     sdw_loading_set(m->loading, &(sdw_fetching){ 0 });

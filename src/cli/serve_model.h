@@ -22,6 +22,7 @@ typedef struct sdw_serve_model {
     const char *variant;
     sdw_loading *loading;     /* borrowed; told how a download goes */
     sdw_waker *waker;         /* borrowed; woken for those who wait for that */
+    uint64_t counted;         /* bytes of the running download that `loading` knows of; that thread's alone */
     atomic_bool stopping;     /* ends a download */
 } sdw_serve_model;
 

@@ -6,8 +6,9 @@
 #include "core/mem.h"
 
 struct sdw_loading {
-    pthread_mutex_t mutex; /* guards now */
+    pthread_mutex_t mutex; /* guards the rest */
     sdw_fetching now;
+    uint64_t fetched;
 };
 
 sdw_loading *sdw_loading_create(void)
@@ -38,4 +39,22 @@ void sdw_loading_get(sdw_loading *l, sdw_fetching *ret)
     pthread_mutex_lock(&l->mutex);
     *ret = l->now;
     pthread_mutex_unlock(&l->mutex);
+}
+
+void sdw_loading_count(sdw_loading *l, uint64_t *counted, uint64_t fetched)
+{
+    if (fetched < *counted) *counted = 0; /* another one has begun */
+    pthread_mutex_lock(&l->mutex);
+    l->fetched += fetched - *counted;
+    pthread_mutex_unlock(&l->mutex);
+    *counted = fetched;
+}
+
+uint64_t sdw_loading_fetched(sdw_loading *l)
+{
+    if (!l) return 0;
+    pthread_mutex_lock(&l->mutex);
+    uint64_t bytes = l->fetched;
+    pthread_mutex_unlock(&l->mutex);
+    return bytes;
 }

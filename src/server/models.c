@@ -22,6 +22,7 @@ struct sdw_models {
     bool thread_exists;
     pthread_t thread;              /* the download's; joined before the next one, or at the end */
     char revision[SDW_HUB_REVISION_SIZE], variant[64]; /* of the running download; fixed while it runs */
+    uint64_t counted;              /* its bytes that o.loading knows of; that thread's alone */
     atomic_bool stopping;
 };
 
@@ -186,7 +187,10 @@ static void on_progress(void *ctx, const sdw_hub_progress *p)
     sdw_fetching f = { .active = true, .files_done = (int)p->files_done, .files_total = (int)p->files,
                        .bytes_done = p->bytes_done, .bytes_total = p->bytes, .bytes_per_second = p->bytes_per_second };
     snprintf(f.file, sizeof f.file, "%s", p->file);
-    if (m->o.loading) sdw_loading_set(m->o.loading, &f);
+    if (m->o.loading) {
+        sdw_loading_set(m->o.loading, &f);
+        sdw_loading_count(m->o.loading, &m->counted, p->bytes_fetched);
+    }
     pthread_mutex_lock(&m->mutex);
     m->download.bytes_done = p->bytes_done;
     m->download.bytes_total = p->bytes;
@@ -204,6 +208,7 @@ static void *download_main(void *ctx)
     snprintf(id, sizeof id, "%s", m->download.id);
     pthread_mutex_unlock(&m->mutex);
     const sdw_hub_hooks hooks = { .ctx = m, .cancelled = stopped, .progress = on_progress };
+    m->counted = 0;
     const sdw_hub_wish wish = { .id = id, .revision = m->revision[0] ? m->revision : NULL, .variant = m->variant[0] ? m->variant : NULL };
     sdw_status s = sdw_hub_pull(m->o.settings, &wish, &hooks, path, NULL, &err);
     if (m->o.loading) sdw_loading_set(m->o.loading, &(sdw_fetching){ 0 });

@@ -1,6 +1,7 @@
 /* ops.c - see ops.h. Names and labels are those of http-apis 6: no label holds a prompt, a job's id or a user. */
 #include "server/ops.h"
 
+#include "server/loading.h"
 #include "server/process.h"
 #include "server/server.h"
 
@@ -53,6 +54,11 @@ static void write_jobs(const sdw_worker_stats *n, sdw_prom *p)
         }
     }
     counter(p, "sdw_preview_frames_total", "Previews made.", n->previews);
+    sdw_prom_family(p, "sdw_cache_hits_total", SDW_PROM_COUNTER, "Encoded prompts that were there already; jobs whose model was loaded when they started.");
+    for (int cache = 0; cache < SDW_CACHE_COUNT; cache++) {
+        sdw_prom_labels(p, "cache", sdw_cache_name((sdw_cache)cache), NULL);
+        sdw_prom_count(p, n->cache_hits[cache]);
+    }
 }
 
 static void write_times(const sdw_worker_stats *n, sdw_prom *p)
@@ -88,6 +94,7 @@ void sdw_ops_write_worker(const sdw_server *s, const char *git, sdw_prom *p)
     gauge(p, "sdw_slots", "Pictures that may share one step.", state.slots);
     counter(p, "sdw_denoise_steps_total", "Steps of jobs, whether alone or shared.", state.steps_done);
     counter(p, "sdw_pixels_total", "Pixels of finished pictures.", state.pixels_done);
+    counter(p, "sdw_hub_download_bytes_total", "Bytes of models that came over the network.", sdw_loading_fetched(sdw_server_options_of(s)->loading));
     write_model(w, &state, p);
     sdw_worker_stats stats;
     sdw_worker_stats_of(w, &stats);

@@ -91,6 +91,11 @@ static uint64_t engine_held(sdw_exec_model *m)
     return sdw_pipeline_held(sdw_engine_pipeline(m->engine)) + sdw_engine_prompt_bytes(m->engine);
 }
 
+static uint64_t engine_prompt_hits(const sdw_exec_model *m)
+{
+    return sdw_engine_prompt_hits(m->engine);
+}
+
 static const sdw_model_info *engine_info(const sdw_exec_model *m)
 {
     return sdw_engine_info(m->engine);
@@ -261,6 +266,7 @@ const sdw_executor sdw_executor_engine = {
     .load = engine_load,
     .unload = engine_unload,
     .held = engine_held,
+    .prompt_hits = engine_prompt_hits,
     .info = engine_info,
     .memory_limit = engine_memory_limit,
     .resolve = engine_resolve,

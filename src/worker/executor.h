@@ -49,6 +49,7 @@ struct sdw_executor {
     sdw_status (*load)(sdw_exec_model *m, sdw_exec_loading *loading, void *ctx, sdw_error *err);
     void (*unload)(sdw_exec_model *m); /* frees weights and pools; open stays */
     uint64_t (*held)(sdw_exec_model *m); /* bytes held now */
+    uint64_t (*prompt_hits)(const sdw_exec_model *m); /* encoded prompts that were there already, since open; NULL: keeps none */
 
     /* Any thread, at any time between open and close. */
     const sdw_model_info *(*info)(const sdw_exec_model *m);

@@ -131,7 +131,10 @@ void sdw_engine_load_model(sdw_worker *w, sdw_model_entry *m, sdw_ticket *waitin
     pthread_mutex_unlock(&w->mutex);
     sdw_unit_begin(w, m, NULL, 0);
     sdw_worker_log(w, 2, NULL, "model %s: loading", m->id);
-    if (waiting) sdw_worker_narrate(w, waiting, "model_loading_start", "Loading model %s", m->id);
+    if (waiting) {
+        waiting->waited_for_model = true;
+        sdw_worker_narrate(w, waiting, "model_loading_start", "Loading model %s", m->id);
+    }
     sdw_worker_wake(w, NULL);
     double start = sdw_clock_monotonic_s();
     sdw_status status = open_and_pack(w, m, &err);

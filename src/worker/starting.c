@@ -99,6 +99,7 @@ void sdw_engine_start(sdw_worker *w, sdw_ticket *t)
         return;
     }
     sdw_keeping_started(w, t);
+    if (!t->waited_for_model) sdw_stats_hits(&w->stats, SDW_CACHE_MODEL, 1);
     sdw_worker_wake(w, &t->id);
     sdw_worker_wake(w, NULL);
     if (t->model_hash[0] && t->entry->fingerprint[0] && strcmp(t->model_hash, t->entry->fingerprint) != 0) {

@@ -72,6 +72,19 @@ void sdw_stats_preview(sdw_stats *s)
     pthread_mutex_unlock(&s->mutex);
 }
 
+void sdw_stats_hits(sdw_stats *s, sdw_cache cache, uint64_t count)
+{
+    pthread_mutex_lock(&s->mutex);
+    s->sum.cache_hits[cache] += count;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+const char *sdw_cache_name(sdw_cache cache)
+{
+    static const char *const names[SDW_CACHE_COUNT] = { "text_embed", "model" };
+    return names[cache];
+}
+
 const char *sdw_stage_name(sdw_stage stage)
 {
     static const char *const names[SDW_STAGE_COUNT] = { "load", "text_encode", "vae_encode", "denoise", "vae_decode", "encode" };

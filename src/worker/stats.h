@@ -27,5 +27,6 @@ void sdw_stats_stage(sdw_stats *s, sdw_stage stage, double seconds);
 /* The stage that a unit of this phase belongs to. */
 sdw_stage sdw_stage_of(sdw_phase phase);
 void sdw_stats_preview(sdw_stats *s);
+void sdw_stats_hits(sdw_stats *s, sdw_cache cache, uint64_t count);
 
 #endif

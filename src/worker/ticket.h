@@ -64,6 +64,7 @@ struct sdw_ticket {
     sdw_params resolved;         /* borrows params */
     int slots;                   /* pictures that advance together */
     int reported;                /* last step told */
+    bool waited_for_model;       /* which was loaded for it */
     uint64_t served;             /* when it last had a turn */
     bool sliced;                 /* it is in a phase that runs in slices and keeps memory between them */
     bool looking;                /* a decoded preview is under way */

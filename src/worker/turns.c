@@ -163,6 +163,11 @@ static bool step_turn(sdw_worker *w, sdw_ticket *first, const sdw_exec_state *s)
     return true;
 }
 
+static uint64_t prompt_hits(const sdw_worker *w, const sdw_ticket *t)
+{
+    return w->x->prompt_hits ? w->x->prompt_hits(t->entry->model) : 0;
+}
+
 static void advance_turn(sdw_worker *w, sdw_ticket *t, const sdw_exec_state *s)
 {
     sdw_error err = { 0 };
@@ -170,10 +175,13 @@ static void advance_turn(sdw_worker *w, sdw_ticket *t, const sdw_exec_state *s)
     w->heard = t;
     sdw_unit_begin(w, t->entry, &t, 1);
     double begun = sdw_clock_monotonic_s();
+    uint64_t hits = prompt_hits(w, t);
     sdw_status status = t->look_next ? sdw_preview_go_on(w, t, &err) : w->x->advance(t->run, &err);
     sdw_unit_end(w);
     w->heard = NULL;
     if (status == SDW_OK) sdw_stats_stage(&w->stats, sdw_stage_of(s->phase), sdw_clock_monotonic_s() - begun);
+    hits = prompt_hits(w, t) - hits;
+    if (hits) sdw_stats_hits(&w->stats, SDW_CACHE_TEXT_EMBED, hits);
     after_unit(w, t, status, &err);
 }
 

@@ -208,6 +208,25 @@ static void check_form(const char *text)
     }
 }
 
+/* Every family of the specification, but those of a GPU, which there is none of here. */
+static void every_family_is_there(const char *text)
+{
+    static const char *const family[] = {
+        "sdw_build_info gauge", "sdw_http_requests_total counter", "sdw_http_request_duration_seconds histogram", "sdw_jobs_total counter",
+        "sdw_job_queue_duration_seconds histogram", "sdw_job_run_duration_seconds histogram", "sdw_stage_duration_seconds histogram",
+        "sdw_denoise_steps_total counter", "sdw_images_total counter", "sdw_pixels_total counter", "sdw_queue_depth gauge", "sdw_queue_capacity gauge",
+        "sdw_jobs_running gauge", "sdw_slots gauge", "sdw_model_loaded gauge", "sdw_model_load_duration_seconds gauge", "sdw_model_memory_bytes gauge",
+        "sdw_hub_download_bytes_total counter", "sdw_cache_hits_total counter", "sdw_preview_frames_total counter", "process_cpu_seconds_total counter",
+        "process_resident_memory_bytes gauge", "process_virtual_memory_bytes gauge", "process_open_fds gauge", "process_max_fds gauge",
+        "process_start_time_seconds gauge",
+    };
+    for (size_t i = 0; i < sizeof family / sizeof *family; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "# TYPE %s\n", family[i]);
+        if (!strstr(text, line)) fail_msg("no family %s", family[i]);
+    }
+}
+
 static void metrics_count_requests_jobs_and_the_process(void **state)
 {
     (void)state;
@@ -225,6 +244,10 @@ static void metrics_count_requests_jobs_and_the_process(void **state)
     assert_int_equal(get("/metrics", &r), 200);
     assert_string_equal(reply_header(&r, "content-type"), "text/plain; version=0.0.4; charset=utf-8");
     check_form(r.body);
+    every_family_is_there(r.body);
+    assert_true(value_of(r.body, "sdw_hub_download_bytes_total") == 0);
+    assert_true(value_of(r.body, "sdw_cache_hits_total{cache=\"model\"}") == 2);
+    assert_true(value_of(r.body, "sdw_cache_hits_total{cache=\"text_embed\"}") == 0);
     assert_true(value_of(r.body, "sdw_jobs_total{kind=\"generation\",outcome=\"completed\"}") == 1);
     assert_true(value_of(r.body, "sdw_jobs_total{kind=\"generation\",outcome=\"failed\"}") == 1);
     assert_true(value_of(r.body, "sdw_images_total{kind=\"generation\",model=\"fake\"}") == 1);

@@ -36,6 +36,19 @@ static int stop_hub(void **state)
     return 0;
 }
 
+/* Of all files below it. */
+static long long bytes_below(const char *folder)
+{
+    char command[200];
+    long long bytes = 0;
+    snprintf(command, sizeof command, "find %s -type f -printf '%%s\n' | awk '{ n += $1 } END { print n }'", folder);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%lld", &bytes), 1);
+    pclose(f);
+    return bytes;
+}
+
 static service serve(const char *const *args)
 {
     return start_env(sdw(), args, ARGS(endpoint, home, cache));
@@ -62,6 +75,10 @@ static void a_model_is_fetched_while_the_service_answers(void **state)
     assert_true(ends_with(text, "data: [DONE]\n\n"));
     get(s.port, "/info", "", &r);
     assert_string_equal(value_of(r.body, "model_id"), "org/tiny");
+    get(s.port, "/metrics", "", &r);
+    const char *total = strstr(r.body, "\nsdw_hub_download_bytes_total ");
+    assert_non_null(total);
+    assert_true(strtoll(total + 30, NULL, 10) == bytes_below("home/hf/hub/models--org--tiny/blobs"));
     close_stream(&loading);
     free(text);
     assert_int_equal(stop(&s, SIGTERM, NULL), 0);

@@ -82,6 +82,25 @@ static void a_job_has_the_bytes_of_sdw_generate_in_any_company(void **state)
     for (int i = 0; i < JOBS; i++) sdw_result_free(alone[i]);
 }
 
+static void a_prompt_is_encoded_once_for_all_who_repeat_it(void **state)
+{
+    (void)state;
+    bed b;
+    sdw_worker_stats stats;
+    open_engine(&b, "sd15", 1);
+    for (int i = 0; i < 3; i++) {
+        sdw_job_request r = request(0);
+        r.params.seed = (uint64_t)i;
+        if (i == 2) r.params.prompt = "another one";
+        sdw_job_id id = bed_submit(&b, &r);
+        assert_int_equal(bed_wait_end(&b, &id), SDW_JOB_COMPLETED);
+    }
+    sdw_worker_stats_of(b.w, &stats);
+    assert_int_equal(stats.cache_hits[SDW_CACHE_TEXT_EMBED], 1);
+    assert_int_equal(stats.cache_hits[SDW_CACHE_MODEL], 3); /* which was loaded before them */
+    bed_close(&b);
+}
+
 static void steps_that_evaluate_twice_are_told_once(void **state)
 {
     (void)state;
@@ -219,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_job_has_the_bytes_of_sdw_generate_in_any_company),
+        cmocka_unit_test(a_prompt_is_encoded_once_for_all_who_repeat_it),
         cmocka_unit_test(steps_that_evaluate_twice_are_told_once),
         cmocka_unit_test(values_that_are_not_finite_fail_the_job_alone),
         cmocka_unit_test(a_job_too_large_for_the_memory_is_refused_with_both_numbers),
