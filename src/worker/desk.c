@@ -251,8 +251,11 @@ void *sdw_worker_desk_main(void *worker)
         if (task) w->desk_tasks--;
         pthread_mutex_unlock(&w->mutex);
         bury(dead);
-        if (settle_now) sdw_keeping_settle(w);
-        if (settle_now) sdw_keeping_tidy(w);
+        if (settle_now) {
+            sdw_keeping_settle(w);
+            sdw_keeping_sync(w);
+            sdw_keeping_tidy(w);
+        }
         if (task && task->kind == SDW_DESK_PREVIEW) do_preview(w, task);
         else if (task) do_result(w, task);
         pthread_mutex_lock(&w->mutex);

@@ -155,18 +155,26 @@ static void fill_end(sdw_worker *w, sdw_ticket *t, sdw_job_end *ret, sdw_blob **
 }
 
 /* Whether the journal has it, or keeps it until its disk takes it; else it is to be written again. */
-static bool write_end(sdw_worker *w, sdw_ticket *t, const sdw_job_end *end, bool sync)
+static bool write_end(sdw_worker *w, sdw_ticket *t, const sdw_job_end *end)
 {
     sdw_error err = { 0 };
     if (!w->journal) return true;
     sdw_status s = sdw_journal_end(w->journal, &t->id, end, &err);
-    bool has = s == SDW_OK || s == SDW_IO;
-    if (s == SDW_OK && sync) s = sdw_journal_sync(w->journal, &err);
     tell_trouble(w, &t->id, s, &err);
+    return s == SDW_OK || s == SDW_IO;
+}
+
+static void mark_written(sdw_worker *w, sdw_ticket *t, bool written)
+{
     pthread_mutex_lock(&w->mutex);
-    t->end_is_written = has;
+    t->end_is_written = written;
     pthread_mutex_unlock(&w->mutex);
-    return has;
+}
+
+static void sync_journal(sdw_worker *w, const sdw_job_id *id)
+{
+    sdw_error err = { 0 };
+    if (w->journal) tell_trouble(w, id, sdw_journal_sync(w->journal, &err), &err);
 }
 
 static sdw_status put_outputs(sdw_worker *w, sdw_stored_output *outputs, sdw_blob **blobs, int count, sdw_error *err)
@@ -194,7 +202,10 @@ sdw_status sdw_keeping_complete(sdw_worker *w, sdw_ticket *t, sdw_stored_output 
     end.output_count = count;
     memcpy(end.outputs, outputs, (size_t)count * sizeof *outputs);
     s = sdw_store_add(w->store, &t->id, end.finished_at, outputs, count, err);
-    if (s == SDW_OK) (void)write_end(w, t, &end, true);
+    if (s == SDW_OK) {
+        mark_written(w, t, write_end(w, t, &end));
+        sync_journal(w, &t->id);
+    }
     for (int i = 0; s != SDW_OK && i < count; i++) sdw_store_output_drop(w->store, &outputs[i].output.id);
     sdw_blob_unref(json);
     return s;
@@ -210,7 +221,7 @@ static bool note_end(sdw_worker *w, sdw_ticket *t)
     bool written = t->end_is_written;
     pthread_mutex_unlock(&w->mutex);
     fill_end(w, t, &end, &json);
-    if (!written) written = write_end(w, t, &end, false);
+    if (!written) mark_written(w, t, written = write_end(w, t, &end));
     sdw_blob_unref(json);
     if (!written) return false;
     if (end.status != SDW_JOB_COMPLETED) {
@@ -219,6 +230,21 @@ static bool note_end(sdw_worker *w, sdw_ticket *t)
     }
     release_inputs(w, t);
     return true;
+}
+
+/* The end that the job will have, in case that it cannot be told any more; the real one is written after it. */
+static bool note_cancelling(sdw_worker *w, sdw_ticket *t)
+{
+    sdw_job_end end;
+    sdw_blob *json;
+    fill_end(w, t, &end, &json);
+    bool runs = end.status == SDW_JOB_RUNNING;
+    end.status = SDW_JOB_WAS_CANCELLED;
+    end.finished_at = sdw_clock_wall_s();
+    end.last_event++;
+    bool done = !runs || write_end(w, t, &end);
+    sdw_blob_unref(json);
+    return done;
 }
 
 static bool note_kept(sdw_worker *w, const sdw_ticket *t)
@@ -248,14 +274,25 @@ static void expire(sdw_worker *w)
 /* Mutex held; the list holds t. */
 static void put_back(sdw_worker *w, sdw_ticket *t, sdw_note note)
 {
+    if (t->note) { /* it stands there again, with something newer */
+        sdw_worker_drop(w, t);
+        return;
+    }
     t->note = note;
     t->next_noted = w->noted;
     w->noted = t;
     w->noted_after = sdw_clock_monotonic_s() + RETRY_S;
 }
 
+static bool tell(sdw_worker *w, sdw_ticket *t, sdw_note note)
+{
+    if (note == SDW_NOTE_CANCELLING) return note_cancelling(w, t);
+    return note == SDW_NOTE_ENDED ? note_end(w, t) : note_kept(w, t);
+}
+
 void sdw_keeping_settle(sdw_worker *w)
 {
+    pthread_mutex_lock(&w->settling);
     pthread_mutex_lock(&w->mutex);
     sdw_ticket *list = w->noted;
     bool any = list != NULL;
@@ -263,16 +300,29 @@ void sdw_keeping_settle(sdw_worker *w)
     while (list) {
         sdw_ticket *t = list;
         sdw_note note = t->note;
+        t->note = SDW_NOTE_NONE;
         list = t->next_noted;
         pthread_mutex_unlock(&w->mutex);
-        bool done = note == SDW_NOTE_ENDED ? note_end(w, t) : note_kept(w, t);
+        bool done = tell(w, t, note);
         pthread_mutex_lock(&w->mutex);
+        if (w->journal) w->unsynced = true;
         if (done) sdw_worker_drop(w, t);
         else put_back(w, t, note);
     }
+    pthread_cond_signal(&w->desk_cond); /* syncs */
     pthread_mutex_unlock(&w->mutex);
+    pthread_mutex_unlock(&w->settling);
     if (any) sdw_worker_wake(w, NULL); /* the last of them may be what "stopped" waited for */
     expire(w);
+}
+
+void sdw_keeping_sync(sdw_worker *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    bool wanted = w->unsynced;
+    w->unsynced = false;
+    pthread_mutex_unlock(&w->mutex);
+    if (wanted) sync_journal(w, NULL);
 }
 
 void sdw_keeping_tidy(sdw_worker *w)
@@ -284,6 +334,7 @@ void sdw_keeping_tidy(sdw_worker *w)
 double sdw_keeping_next(sdw_worker *w)
 {
     double left = sdw_store_next_expiry(w->store, sdw_clock_wall_s());
+    if (w->unsynced) return 0;
     if (!w->noted) return left;
     double retry = w->noted_after - sdw_clock_monotonic_s();
     if (retry < 0) retry = 0;

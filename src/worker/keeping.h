@@ -36,8 +36,10 @@ void sdw_keeping_started(sdw_worker *w, const sdw_ticket *t);
 sdw_status sdw_keeping_complete(sdw_worker *w, sdw_ticket *t, sdw_stored_output *outputs, sdw_blob **blobs, int count, sdw_error *err);
 
 /* Writes the ends and keeps that were told since, and forgets what is over the bounds. What finds no memory stays on the
- * list. No lock held; not the engine thread. */
+ * list. Waits for no sync. No lock held; not the engine thread. */
 void sdw_keeping_settle(sdw_worker *w);
+/* Desk thread: brings what was settled to the disk. */
+void sdw_keeping_sync(sdw_worker *w);
 /* Desk thread: rewrites the journal when that is due. */
 void sdw_keeping_tidy(sdw_worker *w);
 /* Seconds until settle has something to do; -1: nothing. The mutex is held. */

@@ -239,6 +239,7 @@ sdw_status sdw_worker_cancel(sdw_worker *w, const sdw_job_id *id, sdw_error *err
     } else if (t && t->status == SDW_JOB_RUNNING && t->wish != SDW_WISH_CANCEL) {
         found = true;
         t->wish = SDW_WISH_CANCEL;
+        sdw_worker_note_cancelling(w, t);
         sdw_worker_interrupt(w);
         pthread_cond_signal(&w->engine_cond);
     }

@@ -13,7 +13,7 @@
 typedef enum sdw_wish { SDW_WISH_NONE, SDW_WISH_CANCEL, SDW_WISH_KEEP, SDW_WISH_TIMEOUT } sdw_wish;
 
 /* What the journal must still hear of a job, told by the desk (keeping.h). */
-typedef enum sdw_note { SDW_NOTE_NONE, SDW_NOTE_ENDED, SDW_NOTE_KEPT } sdw_note;
+typedef enum sdw_note { SDW_NOTE_NONE, SDW_NOTE_CANCELLING, SDW_NOTE_ENDED, SDW_NOTE_KEPT } sdw_note;
 
 typedef struct sdw_ticket sdw_ticket;
 struct sdw_ticket {

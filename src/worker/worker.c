@@ -175,7 +175,9 @@ sdw_model_entry *sdw_worker_find_model(sdw_worker *w, const char *id)
 
 static void note(sdw_worker *w, sdw_ticket *t, sdw_note what)
 {
-    t->note = what;
+    bool listed = t->note != SDW_NOTE_NONE;
+    t->note = what; /* the later word counts */
+    if (listed) return;
     t->next_noted = w->noted;
     w->noted = t;
     sdw_worker_hold(t);
@@ -219,6 +221,11 @@ void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const c
     }
     count_end(w, t);
     note(w, t, SDW_NOTE_ENDED);
+}
+
+void sdw_worker_note_cancelling(sdw_worker *w, sdw_ticket *t)
+{
+    note(w, t, SDW_NOTE_CANCELLING);
 }
 
 void sdw_worker_keep(sdw_worker *w, sdw_ticket *t)
@@ -270,6 +277,7 @@ static void init_locks(sdw_worker *w)
     pthread_condattr_init(&a);
     pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
     pthread_mutex_init(&w->mutex, NULL);
+    pthread_mutex_init(&w->settling, NULL);
     sdw_stats_init(&w->stats);
     pthread_cond_init(&w->engine_cond, &a);
     pthread_cond_init(&w->desk_cond, &a);
@@ -388,6 +396,7 @@ void sdw_worker_close(sdw_worker *w)
     pthread_cond_destroy(&w->engine_cond);
     pthread_cond_destroy(&w->desk_cond);
     pthread_mutex_destroy(&w->mutex);
+    pthread_mutex_destroy(&w->settling);
     sdw_stats_finish(&w->stats);
     sdw_free(w);
 }

@@ -52,6 +52,8 @@ struct sdw_worker {
     sdw_stats stats;             /* has its own mutex */
     pthread_t engine_thread, desk_thread;
     bool engine_runs, desk_runs; /* the caller of open and close */
+    pthread_mutex_t settling;    /* taken before the other one, and alone while ends are written: whoever comes second
+                                    finds them written */
     pthread_mutex_t mutex;
     pthread_cond_t engine_cond, desk_cond; /* CLOCK_MONOTONIC */
 
@@ -68,6 +70,7 @@ struct sdw_worker {
     int finishing;               /* jobs on the desk, out of the engine */
     sdw_ticket *noted;           /* held; to be told to journal and store */
     double noted_after;          /* monotonic; not before, since the last try failed */
+    bool unsynced;               /* ends were written, and their sync was not begun */
     sdw_ticket *dead;            /* without holders, to be freed by the desk */
     sdw_model_entry *dead_models;/* the same for the engine thread */
     sdw_model_entry *model[SDW_MODELS_MAX];
@@ -102,6 +105,8 @@ sdw_model_entry *sdw_worker_find_model(sdw_worker *w, const char *id);
 /* The end of a job, whatever its state: terminal event, end marker, counts. text and code: FAILED. No allocation. The desk
  * tells journal and store; whoever answers a client calls sdw_keeping_settle itself, after the lock. */
 void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const char *code, sdw_blob *text, const char *message);
+/* A running job that will end so: told in the same way, in case the process ends before the engine lets go of it. */
+void sdw_worker_note_cancelling(sdw_worker *w, sdw_ticket *t);
 /* Not ended, but kept for the next start; told in the same way. */
 void sdw_worker_keep(sdw_worker *w, sdw_ticket *t);
 /* Makes the running unit stop if every job that it works for is to end. */

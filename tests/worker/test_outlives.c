@@ -1,14 +1,17 @@
 /* A worker with a state folder: what it was asked for and what it made outlives it, however it ends. */
+#define _GNU_SOURCE
 #include "worker/bed.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +57,59 @@ static int files_in(const char *path)
     for (struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.';
     closedir(d);
     return n;
+}
+
+/* ---- what a power cut leaves ---- */
+
+/* In place of the C library's: how large each synced file was, as far as the disk knows. */
+static struct { pthread_mutex_t mutex; off_t journal; } synced = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+int fsync(int fd)
+{
+    struct stat before;
+    char link[64], path[512];
+    int known = fstat(fd, &before);
+    long result = syscall(SYS_fsync, fd);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    if (result != 0 || known != 0 || !strstr(path, FOLDER "/journal")) return (int)result;
+    pthread_mutex_lock(&synced.mutex);
+    synced.journal = before.st_size;
+    pthread_mutex_unlock(&synced.mutex);
+    return 0;
+}
+
+static off_t synced_bytes(void)
+{
+    pthread_mutex_lock(&synced.mutex);
+    off_t bytes = synced.journal;
+    pthread_mutex_unlock(&synced.mutex);
+    return bytes;
+}
+
+static off_t written_bytes(void)
+{
+    struct stat st;
+    assert_int_equal(stat(FOLDER "/journal", &st), 0);
+    return st.st_size;
+}
+
+/* At most 10 s. */
+static void wait_synced(void)
+{
+    for (int i = 0; i < 10000 && synced_bytes() < written_bytes(); i++) usleep(1000);
+    assert_true(synced_bytes() >= written_bytes());
+}
+
+#define AFTER "worker-after-power-cut"
+
+/* The folder as the disk has it, in another place: the journal as far as it was synced. */
+static void copy_what_is_synced(void)
+{
+    off_t bytes = synced_bytes();
+    assert_int_equal(system("rm -rf " AFTER " && cp -r " FOLDER " " AFTER), 0);
+    assert_int_equal(truncate(AFTER "/journal", bytes), 0);
 }
 
 /* ---- restarts ---- */
@@ -461,6 +517,39 @@ static void one_death_is_forgiven_and_stops_on_purpose_do_not_count(void **state
     bed_close(&b);
 }
 
+/* A queued one, a running one whose operation hears of nothing for a while, and one that fails. */
+static void a_power_cut_brings_no_cancelled_or_failed_job_back(void **state)
+{
+    (void)state;
+    bed b, after;
+    open_state(&b, &(sdw_worker_options){ .batch_max = 1 });
+    sdw_job_request bad = bed_request("fail-at=2"), deaf = bed_request("deaf-at=1 deaf-ms=1500"), waits = bed_request("waits");
+    sdw_job_id failed = bed_submit(&b, &bad);
+    assert_int_equal(bed_wait_end(&b, &failed), SDW_JOB_FAILED);
+    wait_synced();
+    sdw_job_id running = bed_submit(&b, &deaf);
+    bed_wait_status(&b, &running, SDW_JOB_RUNNING);
+    sdw_job_id queued = bed_submit(&b, &waits);
+    assert_int_equal(sdw_worker_cancel(b.w, &queued, NULL), SDW_OK);
+    assert_int_equal(sdw_worker_cancel(b.w, &running, NULL), SDW_OK);
+    wait_synced();
+    assert_int_equal(bed_status(&b, &running), SDW_JOB_RUNNING); /* the engine has not let go of it */
+    copy_what_is_synced();
+    bed_open(&after, &(sdw_worker_options){ .state_dir = AFTER });
+    assert_int_equal(bed_status(&after, &failed), SDW_JOB_FAILED);
+    assert_int_equal(bed_status(&after, &queued), SDW_JOB_WAS_CANCELLED);
+    assert_int_equal(bed_status(&after, &running), SDW_JOB_WAS_CANCELLED);
+    char story[64];
+    bed_story(&after, &running, false, story, sizeof story);
+    assert_string_equal(story, "X");
+    bed_close(&after);
+    assert_int_equal(bed_wait_end(&b, &running), SDW_JOB_WAS_CANCELLED);
+    bed_close(&b);
+    open_state(&b, NULL); /* the end that came at last counts */
+    assert_int_equal(bed_status(&b, &running), SDW_JOB_WAS_CANCELLED);
+    bed_close(&b);
+}
+
 static void two_workers_do_not_share_a_folder(void **state)
 {
     (void)state;
@@ -594,6 +683,7 @@ int main(void)
         cmocka_unit_test_setup(a_key_gives_the_same_job_also_after_a_restart, wipe),
         cmocka_unit_test_setup(a_job_that_was_running_in_two_deaths_is_failed, wipe),
         cmocka_unit_test_setup(one_death_is_forgiven_and_stops_on_purpose_do_not_count, wipe),
+        cmocka_unit_test_setup(a_power_cut_brings_no_cancelled_or_failed_job_back, wipe),
         cmocka_unit_test_setup(two_workers_do_not_share_a_folder, wipe),
         cmocka_unit_test_setup(a_full_disk_refuses_new_jobs_and_the_worker_lives, wipe),
         cmocka_unit_test_setup(a_result_without_room_fails_its_job_and_no_other, wipe),
