@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cpu/sums.h"
 #include "cpu/weights.h"
 
 int sdw_cpu_segments(const sdw_cpu_shape *s)
@@ -73,4 +74,16 @@ void sdw_cpu_finish_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, co
     f.residual = o->residual ? o->residual + part->out_row * o->residual_stride + first : NULL;
     f.residual_stride = o->residual_stride;
     k->finish(&f);
+}
+
+void sdw_cpu_sum_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part, int y, int x)
+{
+    int first = part->panel * part->panel_outputs, total = (int)o->weight->out;
+    int columns = total - first < part->panel_outputs ? total - first : part->panel_outputs;
+    double *sum = sdw_cpu_sums_cell(o->sums, part->lane, y / SDW_SUMS_ROWS, x) + first, *square = sum + total;
+    if (y % SDW_SUMS_ROWS == 0) {
+        memset(sum, 0, (size_t)columns * sizeof *sum);
+        memset(square, 0, (size_t)columns * sizeof *square);
+    }
+    k->moments(o->out + part->out_row * o->out_stride + first, o->out_stride, part->rows, columns, sum, square);
 }

@@ -6,14 +6,14 @@
 #include "cpu/weights.h"
 
 enum {
-    TILE = 4,                /* outputs of a tile, each way */
+    TILE = SDW_SUMS_ROWS,    /* outputs of a tile, each way: 4, and a row of tiles is a row of cells of the sums */
     REACH = 6,               /* inputs of a tile, each way */
     POINTS = REACH * REACH,
     TAPS = 9,
     LINE_FLOATS = 16,        /* between points: 36 streams a power of two apart would share one set of the cache */
     TILES_MAX = 112,         /* with 32 columns the sums take half of a level-2 cache of 1 MB */
     V_FLOATS = 1536 << 10,   /* 6 MB of the last-level cache */
-    PATCH_W = 16,
+    PATCH_W = SDW_SUMS_COLUMNS / TILE, /* a task's columns are one part of those of the sums */
     BLOCK_SEGMENTS = 2,
 };
 
@@ -25,6 +25,7 @@ typedef struct work {
     float *strip, *v, *u, *m, *wide, *out;
     int32_t *column; /* source pixel of each column of the strip */
     int lane0, lane1, y0, y1, x0, x1, panel0, panel1; /* y and x in tiles */
+    int x_part;
     int tiles, strip_w;
     ptrdiff_t v_point, v_segment, m_point;
 } work;
@@ -196,6 +197,7 @@ static void transform_output(work *k, int panel, int width)
                 part.c = k->out + i * row;
                 part.out_row = ((int64_t)part.lane * s->h + TILE * y + i) * s->w + x;
                 sdw_cpu_finish_part(k->k, k->o, &part);
+                if (k->o->sums) sdw_cpu_sum_part(k->k, k->o, &part, TILE * y + i, k->x_part);
             }
         }
 }
@@ -217,6 +219,7 @@ static void run_task(void *ctx, int index, int thread)
     int y = index / p->panel_parts / p->x_parts % p->y_parts, lane = index / p->panel_parts / p->x_parts / p->y_parts;
     k.panel0 = sdw_cpu_cut(p->panels, p->panel_parts, panel);
     k.panel1 = sdw_cpu_cut(p->panels, p->panel_parts, panel + 1);
+    k.x_part = x;
     k.x0 = sdw_cpu_cut(p->tiles_w, p->x_parts, x);
     k.x1 = sdw_cpu_cut(p->tiles_w, p->x_parts, x + 1);
     k.y0 = sdw_cpu_cut(p->tiles_h, p->y_parts, y);

@@ -283,8 +283,8 @@ static void record(sdw_pipeline *p, const sdw_plan_key *k, sdw_graph *g, sdw_pla
     }
     case SDW_PLAN_CONDITION: sdw_unet_record_condition(g, &p->unet, k->rows, k->tokens, &slot->io.condition); break;
     case SDW_PLAN_STEP: sdw_unet_record_step(g, &p->unet, k->rows, k->tokens, k->h, k->w, &slot->io.step); break;
-    case SDW_PLAN_DECODE: sdw_vae_record_decode(g, &p->vae, k->h, k->w, &slot->io.vae); break;
-    case SDW_PLAN_ENCODE: sdw_vae_record_encode(g, &p->vae, k->h, k->w, &slot->io.vae); break;
+    case SDW_PLAN_DECODE: sdw_vae_record_decode(g, &p->vae, &sdw_bands_usual, k->h, k->w, &slot->io.vae); break;
+    case SDW_PLAN_ENCODE: sdw_vae_record_encode(g, &p->vae, &sdw_bands_usual, k->h, k->w, &slot->io.vae); break;
     case SDW_PLAN_NONE: break;
     }
 }

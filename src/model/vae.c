@@ -1,16 +1,10 @@
-/* vae.c - walk and topology of the autoencoder.
- *
- * Details that cause bugs: every norm here has eps 1e-6; the downsampler pads right and bottom only; the attention has
- * one head over all channels; quant and post_quant are 1x1 maps that some families lack. */
+/* vae.c - configuration and walk of the autoencoder. quant and post_quant are 1x1 maps that some families lack. */
 #include "model/vae.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "model/config_read.h"
-
-static const float eps = 1e-6f;
 
 static void require_blocks(sdw_config_reader *r, const char *key, const char *only)
 {
@@ -65,7 +59,7 @@ int sdw_vae_factor(const sdw_vae_config *c)
 
 static sdw_resnet resnet_of(const sdw_vae_config *k, int in, int out)
 {
-    return (sdw_resnet){ .in = in, .out = out, .groups = k->groups, .eps = eps };
+    return (sdw_resnet){ .in = in, .out = out, .groups = k->groups, .eps = sdw_vae_eps };
 }
 
 static void walk_mid(sdw_binder *b, const sdw_vae_config *k, const char *half, sdw_vae_mid *m)
@@ -150,90 +144,4 @@ void sdw_vae_walk(sdw_binder *b, const sdw_vae_config *config, sdw_vae *v)
     *v = (sdw_vae){ .config = *config };
     walk_encoder(b, v);
     walk_decoder(b, v);
-}
-
-/* ---- topology ---- */
-
-static sdw_tensor *record_attention(sdw_graph *g, const sdw_vae_config *k, const sdw_vae_mid *m, const sdw_tensor *x)
-{
-    int c = x->c;
-    sdw_pre pre = sdw_record_norm(g, &m->norm, x, k->groups, eps, SDW_ACT_NONE);
-    sdw_tensor *qkv = sdw_linear(g, x, &(sdw_linear_args){ .weight = m->qkv.w, .bias = m->qkv.b, .pre = pre }, NULL);
-    sdw_attention_args a = { .k = sdw_columns(g, qkv, c, c), .v = sdw_columns(g, qkv, 2 * c, c), .heads = 1, .scale = (float)(1.0 / sqrt((double)c)) };
-    sdw_tensor *h = sdw_attention(g, sdw_columns(g, qkv, 0, c), &a, NULL);
-    return sdw_linear(g, h, &(sdw_linear_args){ .weight = m->out.w, .bias = m->out.b, .residual = x }, NULL);
-}
-
-static sdw_tensor *record_mid(sdw_graph *g, const sdw_vae_config *k, const sdw_vae_mid *m, sdw_tensor *x)
-{
-    sdw_graph_name(g, "mid.res.0");
-    x = sdw_record_resnet(g, &m->resnet[0], x, NULL);
-    sdw_graph_name(g, "mid.attn");
-    if (k->mid_attention) x = record_attention(g, k, m, x);
-    sdw_graph_name(g, "mid.res.1");
-    return sdw_record_resnet(g, &m->resnet[1], x, NULL);
-}
-
-/* GN, SiLU, 3x3 convolution: the end of both halves. */
-static sdw_tensor *record_end(sdw_graph *g, const sdw_vae_config *k, const sdw_vae_half *half, const sdw_tensor *x, sdw_tensor *out)
-{
-    sdw_graph_name(g, "conv_out");
-    sdw_conv2d_args a = { .weight = half->conv_out.w, .bias = half->conv_out.b, .stride = 1, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1,
-                          .pre = sdw_record_norm(g, &half->norm_out, x, k->groups, eps, SDW_ACT_SILU) };
-    return sdw_conv2d(g, x, &a, out);
-}
-
-void sdw_vae_record_decode(sdw_graph *g, const sdw_vae *v, int h, int w, sdw_vae_io *ret_io)
-{
-    const sdw_vae_config *k = &v->config;
-    const sdw_vae_half *d = &v->decoder;
-    int factor = sdw_vae_factor(k);
-    sdw_vae_io io = { -1, -1 };
-    sdw_graph_name(g, "conv_in");
-    sdw_tensor *x = sdw_graph_bound(g, 1, h, w, k->latent_channels, &io.in);
-    sdw_tensor *out = sdw_graph_bound(g, 1, h * factor, w * factor, 3, &io.out);
-    if (k->post_quant) x = sdw_linear(g, x, &(sdw_linear_args){ .weight = d->quant.w, .bias = d->quant.b }, NULL);
-    x = sdw_record_conv(g, &d->conv_in, x, (sdw_pre){ 0 });
-    x = record_mid(g, k, &d->mid, x);
-    for (int i = 0; i < k->level_count; i++) {
-        const sdw_vae_stage *s = &d->stage[i];
-        for (int j = 0; j < s->count; j++) {
-            sdw_graph_name(g, "up.%d.res.%d", i, j);
-            x = sdw_record_resnet(g, &s->resnet[j], x, NULL);
-        }
-        if (!s->resample.w) continue;
-        sdw_graph_name(g, "up.%d.sample", i);
-        sdw_conv2d_args a = { .weight = s->resample.w, .bias = s->resample.b, .stride = 1, .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1,
-                              .up_h = 2 * x->h, .up_w = 2 * x->w };
-        x = sdw_conv2d(g, x, &a, NULL);
-    }
-    record_end(g, k, d, x, out);
-    *ret_io = io;
-}
-
-void sdw_vae_record_encode(sdw_graph *g, const sdw_vae *v, int h, int w, sdw_vae_io *ret_io)
-{
-    const sdw_vae_config *k = &v->config;
-    const sdw_vae_half *e = &v->encoder;
-    int factor = sdw_vae_factor(k);
-    sdw_vae_io io = { -1, -1 };
-    sdw_graph_name(g, "conv_in");
-    sdw_tensor *x = sdw_graph_bound(g, 1, h * factor, w * factor, 3, &io.in);
-    sdw_tensor *out = sdw_graph_bound(g, 1, h, w, 2 * k->latent_channels, &io.out);
-    x = sdw_record_conv(g, &e->conv_in, x, (sdw_pre){ 0 });
-    for (int i = 0; i < k->level_count; i++) {
-        const sdw_vae_stage *s = &e->stage[i];
-        for (int j = 0; j < s->count; j++) {
-            sdw_graph_name(g, "down.%d.res.%d", i, j);
-            x = sdw_record_resnet(g, &s->resnet[j], x, NULL);
-        }
-        if (!s->resample.w) continue;
-        sdw_graph_name(g, "down.%d.sample", i);
-        sdw_conv2d_args a = { .weight = s->resample.w, .bias = s->resample.b, .stride = 2, .pad_bottom = 1, .pad_right = 1 };
-        x = sdw_conv2d(g, x, &a, NULL);
-    }
-    x = record_mid(g, k, &e->mid, x);
-    x = record_end(g, k, e, x, k->quant ? NULL : out);
-    if (k->quant) sdw_linear(g, x, &(sdw_linear_args){ .weight = e->quant.w, .bias = e->quant.b }, out);
-    *ret_io = io;
 }

@@ -3,9 +3,10 @@
 #define SDW_MODEL_VAE_H
 
 #include "core/json.h"
-#include "model/blocks.h"
+#include "model/bands.h"
 
 #define SDW_VAE_LEVELS_MAX 8
+static const float sdw_vae_eps = 1e-6f; /* of every norm */
 
 typedef struct sdw_vae_config {
     int level_count, channels[SDW_VAE_LEVELS_MAX];
@@ -44,9 +45,9 @@ typedef struct sdw_vae {
 void sdw_vae_walk(sdw_binder *b, const sdw_vae_config *config, sdw_vae *v);
 
 typedef struct sdw_vae_io { int in, out; } sdw_vae_io;
-/* in (1,h,w,latent), unscaled -> out (1,8h,8w,3) around [-1,1]. */
-void sdw_vae_record_decode(sdw_graph *g, const sdw_vae *v, int h, int w, sdw_vae_io *ret_io);
+/* in (1,h,w,latent), unscaled -> out (1,8h,8w,3) around [-1,1]. How it is cut into bands changes no byte. */
+void sdw_vae_record_decode(sdw_graph *g, const sdw_vae *v, const sdw_bands *bands, int h, int w, sdw_vae_io *ret_io);
 /* in (1,8h,8w,3) in [-1,1] -> out (1,h,w,2*latent): means, then unclamped log variances. */
-void sdw_vae_record_encode(sdw_graph *g, const sdw_vae *v, int h, int w, sdw_vae_io *ret_io);
+void sdw_vae_record_encode(sdw_graph *g, const sdw_vae *v, const sdw_bands *bands, int h, int w, sdw_vae_io *ret_io);
 
 #endif

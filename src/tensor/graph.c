@@ -93,7 +93,7 @@ static sdw_tensor *new_block_tensor(sdw_graph *g, int n, int h, int w, int c, in
     size_t cells = (size_t)n * (size_t)h * (size_t)w * (size_t)c;
     cells = (cells + ALIGN_CELLS - 1) / ALIGN_CELLS * ALIGN_CELLS;
     g->blocks[g->block_count] = (sdw_block){ .cells = cells, .first_op = -1, .last_op = -1, .bound = bound };
-    return new_tensor(g, (sdw_tensor){ .n = n, .h = h, .w = w, .c = c, .row_stride = c, .block = g->block_count++ });
+    return new_tensor(g, (sdw_tensor){ .n = n, .h = h, .w = w, .c = c, .row_stride = c, .block = g->block_count++, .writer = -1 });
 }
 
 sdw_tensor *sdw_graph_bound(sdw_graph *g, int n, int h, int w, int c, int *ret_bound)
@@ -108,6 +108,33 @@ sdw_tensor *sdw_graph_tensor(sdw_graph *g, int n, int h, int w, int c)
     return new_block_tensor(g, n, h, w, c, -1);
 }
 
+sdw_tensor *sdw_graph_sums(sdw_graph *g, int n, int h, int w, int c)
+{
+    return sdw_graph_tensor(g, n, (h + SDW_SUMS_ROWS - 1) / SDW_SUMS_ROWS, (w + SDW_SUMS_COLUMNS - 1) / SDW_SUMS_COLUMNS, 4 * c);
+}
+
+/* A tensor over the same memory, of which nothing else is known. */
+static sdw_tensor view_of(const sdw_tensor *t)
+{
+    sdw_tensor v = *t;
+    v.sums = NULL;
+    v.writer = -1;
+    return v;
+}
+
+sdw_tensor *sdw_rows(sdw_graph *g, const sdw_tensor *t, int first, int count)
+{
+    if (failed(g)) return &g->nothing;
+    if (t->n != 1 || first < 0 || count < 1 || first + count > t->h) {
+        sdw_fail(&g->error, SDW_INTERNAL, "%s: rows %d..%d of a tensor with %d and %d lanes", g->prefix, first, first + count, t->h, t->n);
+        return &g->nothing;
+    }
+    sdw_tensor v = view_of(t);
+    v.h = count;
+    v.offset += (size_t)first * (size_t)t->w * (size_t)t->row_stride;
+    return new_tensor(g, v);
+}
+
 sdw_tensor *sdw_columns(sdw_graph *g, const sdw_tensor *t, int first, int count)
 {
     if (failed(g)) return &g->nothing;
@@ -115,7 +142,7 @@ sdw_tensor *sdw_columns(sdw_graph *g, const sdw_tensor *t, int first, int count)
         sdw_fail(&g->error, SDW_INTERNAL, "%s: columns %d..%d of a tensor with %d", g->prefix, first, first + count, t->c);
         return &g->nothing;
     }
-    sdw_tensor v = *t;
+    sdw_tensor v = view_of(t);
     v.c = count;
     v.offset += (size_t)first;
     return new_tensor(g, v);
@@ -128,7 +155,7 @@ sdw_tensor *sdw_reshape(sdw_graph *g, const sdw_tensor *t, int h, int w)
         sdw_fail(&g->error, SDW_INTERNAL, "%s: reshape of %d x %d rows to %d x %d", g->prefix, t->h, t->w, h, w);
         return &g->nothing;
     }
-    sdw_tensor v = *t;
+    sdw_tensor v = view_of(t);
     v.h = h;
     v.w = w;
     return new_tensor(g, v);
@@ -157,6 +184,8 @@ static sdw_tensor *output(sdw_graph *g, sdw_tensor *out, int n, int h, int w, in
     if (out->n != n || out->h != h || out->w != w || out->c != c)
         sdw_fail(&g->error, SDW_INTERNAL, "%s: output is %d x %d x %d x %d, want %d x %d x %d x %d", g->prefix, out->n, out->h,
                  out->w, out->c, n, h, w, c);
+    out->sums = NULL;
+    out->writer = -1;
     return out;
 }
 
@@ -196,6 +225,12 @@ static void want_pre(sdw_graph *g, const sdw_pre *pre, const sdw_tensor *x)
     want(g, pre->act == SDW_ACT_NONE || (t && pre->act == SDW_ACT_SILU), "activation of the input");
 }
 
+static bool fits_sums(const sdw_tensor *s, const sdw_tensor *x)
+{
+    return s->n == x->n && s->h == (x->h + SDW_SUMS_ROWS - 1) / SDW_SUMS_ROWS && s->w == (x->w + SDW_SUMS_COLUMNS - 1) / SDW_SUMS_COLUMNS &&
+           s->c == 4 * x->c && s->row_stride == s->c;
+}
+
 sdw_tensor *sdw_conv2d(sdw_graph *g, const sdw_tensor *x, const sdw_conv2d_args *a, sdw_tensor *out)
 {
     if (failed(g)) return &g->nothing;
@@ -213,10 +248,15 @@ sdw_tensor *sdw_conv2d(sdw_graph *g, const sdw_tensor *x, const sdw_conv2d_args 
     out = output(g, out, x->n, h, wd, co);
     want(g, !a->residual || same_shape(a->residual, out), "residual");
     want(g, !a->lane_add || (a->lane_add->n == x->n && a->lane_add->c == co && a->lane_add->h * a->lane_add->w == 1), "lane vector");
-    const sdw_tensor *more[] = { a->lane_add, a->residual, a->pre.coeffs };
+    want(g, !a->sums || fits_sums(a->sums, out), "sums");
+    const sdw_tensor *more[] = { a->lane_add, a->residual, a->pre.coeffs, a->sums };
     sdw_op op = { .kind = SDW_OP_conv2d, .in = x, .out = out, .args.conv2d = *a };
     op.flop = 2.0 * (double)sdw_tensor_rows(out) * co * (double)(w->in * w->k * w->k);
-    return append(g, op, more, 3);
+    append(g, op, more, 4);
+    if (failed(g)) return &g->nothing;
+    out->sums = a->sums;
+    out->writer = g->op_count - 1;
+    return out;
 }
 
 sdw_tensor *sdw_linear(sdw_graph *g, const sdw_tensor *x, const sdw_linear_args *a, sdw_tensor *out)
@@ -260,13 +300,25 @@ sdw_tensor *sdw_attention(sdw_graph *g, const sdw_tensor *q, const sdw_attention
     return append(g, op, more, 3);
 }
 
+/* The sums that x comes with, or that the convolution which wrote it is asked for now; NULL: neither. */
+static const sdw_tensor *sums_of(sdw_graph *g, const sdw_tensor *x)
+{
+    if (x->sums || x->writer < 0 || failed(g)) return x->sums;
+    sdw_tensor *sums = sdw_graph_sums(g, x->n, x->h, x->w, x->c);
+    if (failed(g)) return NULL;
+    g->blocks[sums->block].first_op = x->writer;
+    g->ops[x->writer]->args.conv2d.sums = sums;
+    return sums;
+}
+
 sdw_tensor *sdw_group_norm(sdw_graph *g, const sdw_tensor *x, const sdw_norm_args *a)
 {
     if (failed(g)) return &g->nothing;
     want(g, a->groups >= 1 && x->c % a->groups == 0, "group count");
     want(g, a->gamma && a->beta && is_vector(a->gamma, x->c) && is_vector(a->beta, x->c), "gamma and beta");
+    const sdw_tensor *sums = sums_of(g, x);
     sdw_tensor *out = output(g, NULL, x->n, 1, 1, 2 * x->c);
-    return append(g, (sdw_op){ .kind = SDW_OP_group_norm, .in = x, .out = out, .args.norm = *a }, NULL, 0);
+    return append(g, (sdw_op){ .kind = SDW_OP_group_norm, .in = x, .in2 = sums, .out = out, .args.norm = *a }, NULL, 0);
 }
 
 sdw_tensor *sdw_layer_norm(sdw_graph *g, const sdw_tensor *x, const sdw_norm_args *a, sdw_tensor *out)

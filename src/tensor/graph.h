@@ -30,6 +30,8 @@ typedef struct sdw_tensor {
     int64_t row_stride;    /* cells between rows; >= c */
     int32_t block;         /* index into the graph's blocks */
     size_t offset;         /* cells from the start of the block to element 0 */
+    const struct sdw_tensor *sums; /* for a group norm of this tensor, if its writers leave them: sdw_graph_sums; else NULL */
+    int32_t writer;        /* index of the convolution that writes all of it, or -1 */
     float *data;           /* set by the plan when pointers are known; int32_t * for integer inputs */
 } sdw_tensor;
 
@@ -69,10 +71,11 @@ typedef struct sdw_conv2d_args {
     const sdw_weight *weight;   /* (co, ci, k, k), k = 1 or 3 */
     const sdw_weight *bias;     /* (co) or NULL */
     int stride;                 /* 1 or 2 */
-    int pad_top, pad_left, pad_bottom, pad_right;
+    int pad_top, pad_left, pad_bottom, pad_right; /* below 0: so much of the (widened) input is cut off */
     int up_h, up_w;             /* not 0: the input is first widened to this size, nearest: source = i * h / up_h */
     const sdw_tensor *lane_add; /* (n,1,1,co) added to every pixel of the lane, or NULL */
     const sdw_tensor *residual; /* shape of out, added last; may be the very memory of out; or NULL */
+    const sdw_tensor *sums;     /* written beside out: sdw_graph_sums of its shape; or NULL */
     sdw_pre pre;
 } sdw_conv2d_args;
 
@@ -113,7 +116,7 @@ typedef struct sdw_op {
     sdw_op_kind kind;
     const char *name;        /* for dumps and benches, such as "down.0.res.1.conv2"; arena */
     const sdw_tensor *in;    /* main input */
-    const sdw_tensor *in2;   /* add: second term; gather_rows: int32 index (n,1,1,1) */
+    const sdw_tensor *in2;   /* add: second term; gather_rows: int32 index (n,1,1,1); group_norm: sums of in, or NULL */
     sdw_tensor *out;
     union {
         sdw_conv2d_args conv2d;
@@ -155,6 +158,13 @@ void sdw_graph_name(sdw_graph *g, const char *format, ...);
 sdw_tensor *sdw_graph_bound(sdw_graph *g, int n, int h, int w, int c, int *ret_bound);
 /* A tensor of the pool that several ops write parts of. */
 sdw_tensor *sdw_graph_tensor(sdw_graph *g, int n, int h, int w, int c);
+/* Where the writers of an (n,h,w,c) tensor leave what a group norm needs of it: (n, ceil(h/4), ceil(w/64), 4*c). Cell (i, j) of
+ * a lane holds c sums of values and then c sums of squares, in double, over picture rows 4*i..4*i+3 and part j of the
+ * columns: the ceil(w/4) fours of columns cut into nearly equal parts (part j begins at four number fours * j / parts). */
+enum { SDW_SUMS_ROWS = 4, SDW_SUMS_COLUMNS = 64 };
+sdw_tensor *sdw_graph_sums(sdw_graph *g, int n, int h, int w, int c);
+/* Picture rows [first, first + count) of t, which has one lane. */
+sdw_tensor *sdw_rows(sdw_graph *g, const sdw_tensor *t, int first, int count);
 /* Channels [first, first + count) of t. */
 sdw_tensor *sdw_columns(sdw_graph *g, const sdw_tensor *t, int first, int count);
 /* The same rows as lanes x h x w (h * w must fit). */
@@ -166,7 +176,8 @@ sdw_tensor *sdw_linear(sdw_graph *g, const sdw_tensor *x, const sdw_linear_args 
 sdw_tensor *sdw_glu(sdw_graph *g, const sdw_tensor *x, const sdw_glu_args *a, sdw_tensor *out);
 sdw_tensor *sdw_attention(sdw_graph *g, const sdw_tensor *q, const sdw_attention_args *a, sdw_tensor *out);
 /* Coefficients of x's group norm: (n,1,1,2*c), scale = gamma*rstd, shift = beta - mean*gamma*rstd; for sdw_pre.
- * Biased variance over h*w*(c/groups) values of one lane: Wu and He 2018. */
+ * Biased variance over h*w*(c/groups) values of one lane: Wu and He 2018. Where x is just as a convolution wrote it, that
+ * convolution is made to leave the sums, and x is not read again. */
 sdw_tensor *sdw_group_norm(sdw_graph *g, const sdw_tensor *x, const sdw_norm_args *a);
 sdw_tensor *sdw_layer_norm(sdw_graph *g, const sdw_tensor *x, const sdw_norm_args *a, sdw_tensor *out);
 sdw_tensor *sdw_embed(sdw_graph *g, const sdw_tensor *ids, const sdw_embed_args *a, sdw_tensor *out);

@@ -137,6 +137,7 @@ static void resolve(const sdw_plan *p, char *pool)
         if (op->kind == SDW_OP_conv2d) {
             resolve_tensor(p, pool, op->args.conv2d.lane_add);
             resolve_tensor(p, pool, op->args.conv2d.residual);
+            resolve_tensor(p, pool, op->args.conv2d.sums);
             resolve_tensor(p, pool, op->args.conv2d.pre.coeffs);
         } else if (op->kind == SDW_OP_linear) {
             resolve_tensor(p, pool, op->args.linear.residual);

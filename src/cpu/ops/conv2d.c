@@ -4,6 +4,7 @@
 #include "cpu/narrow_product.h"
 #include "cpu/ops.h"
 #include "cpu/product.h"
+#include "cpu/sums.h"
 #include "cpu/winograd.h"
 
 typedef struct choice {
@@ -22,6 +23,7 @@ typedef struct algorithm {
      * or the number of lanes. */
     bool (*plan)(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_workspace);
     void (*run)(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o);
+    bool sums; /* leaves them on the way; else they are taken from the finished output */
 } algorithm;
 
 static void run_narrow(const sdw_cpu_call *c, const choice *p, const sdw_cpu_operands *o)
@@ -107,11 +109,11 @@ static bool plan_direct(const sdw_cpu_kernels *k, int threads, const sdw_op *op,
 }
 
 static const algorithm algorithms[] = {
-    { "narrow", plan_narrow, run_narrow },
-    { "matmul", plan_matmul, run_matmul },
-    { "row", plan_row, run_product },
-    { "winograd", plan_winograd, run_winograd },
-    { "direct", plan_direct, run_product },
+    { "narrow", plan_narrow, run_narrow, false },
+    { "matmul", plan_matmul, run_matmul, false },
+    { "row", plan_row, run_product, false },
+    { "winograd", plan_winograd, run_winograd, true },
+    { "direct", plan_direct, run_product, false },
 };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
@@ -134,7 +136,7 @@ static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
     const sdw_conv2d_args *a = &c->op->args.conv2d;
     sdw_cpu_operands o = {
         .in = c->op->in->data, .in_stride = c->op->in->row_stride, .weight = a->weight, .bias = sdw_cpu_vector(a->bias),
-        .out = c->op->out->data, .out_stride = c->op->out->row_stride, .pre_act = a->pre.act,
+        .out = c->op->out->data, .out_stride = c->op->out->row_stride, .sums = a->sums, .pre_act = a->pre.act,
     };
     (void)err;
     if (a->pre.coeffs) {
@@ -151,6 +153,7 @@ static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
     }
     const choice *p = c->op->choice;
     p->algorithm->run(c, p, &o);
+    if (a->sums && !p->algorithm->sums) sdw_cpu_take_sums(c, c->op->out, a->sums);
     return SDW_OK;
 }
 
