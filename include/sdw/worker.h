@@ -70,6 +70,9 @@ typedef enum sdw_stop { SDW_STOP_NOW, SDW_STOP_DRAIN } sdw_stop;
  * NOW. May be called again with NOW. Returns at once; sdw_worker_stopped becomes true when every job has ended. */
 void sdw_worker_stop(sdw_worker *w, sdw_stop how);
 bool sdw_worker_stopped(sdw_worker *w);
+/* After a stop with NOW, for a process that cannot wait until the engine lets go of its jobs: they end, or are kept, for
+ * readers and on disk at once, and the worker counts as stopped. The operation that runs goes on: close would wait for it. */
+void sdw_worker_abandon(sdw_worker *w);
 /* Stops with NOW if that was not done, joins all threads, frees everything. NULL is accepted. */
 void sdw_worker_close(sdw_worker *w);
 

@@ -2,8 +2,9 @@
  * server, the worker and the reports to an orchestrator have threads of their own.
  *
  * Stopping: readers are told, jobs stop between two operations, everything is joined. One operation of a large model can
- * take longer than the two seconds that supervisors give, so a timer ends the process at that point: the journal is
- * complete at any moment, and nothing else is left to write. */
+ * take longer than the two seconds that supervisors give. Then its jobs are told to have ended all the same, and the process
+ * ends without the threads that are inside: the journal is complete, and nothing else is left to write. A timer does that if
+ * even the telling takes too long. */
 #include "cli/serve_run.h"
 
 #include <signal.h>
@@ -194,11 +195,12 @@ static void arm_end(double seconds)
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-static void wait_stopped(service *s, double seconds)
+static bool wait_stopped(service *s, double seconds)
 {
     const struct timespec slice = { .tv_nsec = 5000000 };
     double until = sdw_clock_monotonic_s() + seconds;
     while (!sdw_worker_stopped(s->worker) && sdw_clock_monotonic_s() < until) nanosleep(&slice, NULL);
+    return sdw_worker_stopped(s->worker);
 }
 
 /* Running jobs get their time; a second signal ends it. */
@@ -224,10 +226,15 @@ static void stop_service(service *s)
     arm_end(STOP_S);
     atomic_store(&s->config.model.stopping, true);
     sdw_worker_stop(s->worker, SDW_STOP_NOW);
-    wait_stopped(s, STOP_JOBS_S);
+    bool stopped = wait_stopped(s, STOP_JOBS_S);
+    if (!stopped) sdw_worker_abandon(s->worker);
     sdw_serve_calls_stop(s->calls, STOP_CALLS_S);
     sdw_server_stop(s->server, STOP_STREAMS_S);
     s->server = NULL;
+    if (!stopped) {
+        sdw_log(SDW_LOG_WARNING, "an operation did not end in time, stopped without it", NULL);
+        _exit(SDW_EXIT_OK);
+    }
     sdw_models_free(s->models);
     s->models = NULL;
     sdw_worker_close(s->worker);
@@ -239,7 +246,7 @@ static void give_up(service *s)
 {
     atomic_store(&s->config.model.stopping, true);
     sdw_server_drain(s->server);
-    wait_stopped(s, STOP_STREAMS_S);
+    (void)wait_stopped(s, STOP_STREAMS_S);
     sdw_serve_calls_stop(s->calls, STOP_STREAMS_S);
     sdw_server_stop(s->server, STOP_S);
     sdw_models_free(s->models);

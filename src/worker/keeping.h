@@ -38,7 +38,7 @@ sdw_status sdw_keeping_complete(sdw_worker *w, sdw_ticket *t, sdw_stored_output 
 /* Writes the ends and keeps that were told since, and forgets what is over the bounds. What finds no memory stays on the
  * list. Waits for no sync. No lock held; not the engine thread. */
 void sdw_keeping_settle(sdw_worker *w);
-/* Desk thread: brings what was settled to the disk. */
+/* Brings what was settled to the disk. The desk thread, and who ends the process. */
 void sdw_keeping_sync(sdw_worker *w);
 /* Desk thread: rewrites the journal when that is due. */
 void sdw_keeping_tidy(sdw_worker *w);

@@ -202,6 +202,10 @@ static void count_end(sdw_worker *w, const sdw_ticket *t)
 
 void sdw_worker_end(sdw_worker *w, sdw_ticket *t, sdw_job_status status, const char *code, sdw_blob *text, const char *message)
 {
+    if (t->events.ended) { /* the engine comes late with a job that was abandoned */
+        sdw_blob_unref(text);
+        return;
+    }
     t->status = status;
     t->finished = sdw_clock_monotonic_s();
     t->finished_at = sdw_clock_wall_s();
@@ -349,10 +353,25 @@ void sdw_worker_stop(sdw_worker *w, sdw_stop how)
     sdw_worker_wake(w, NULL);
 }
 
+void sdw_worker_abandon(sdw_worker *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    for (sdw_ticket *t = w->oldest; t; t = t->newer) {
+        if (t->status != SDW_JOB_RUNNING) continue;
+        if (t->wish == SDW_WISH_KEEP) sdw_worker_keep(w, t);
+        else sdw_worker_end(w, t, SDW_JOB_WAS_CANCELLED, NULL, NULL, NULL);
+    }
+    w->abandoned = true;
+    pthread_mutex_unlock(&w->mutex);
+    sdw_keeping_settle(w);
+    sdw_keeping_sync(w);
+    sdw_worker_wake(w, NULL);
+}
+
 bool sdw_worker_stopped(sdw_worker *w)
 {
     pthread_mutex_lock(&w->mutex);
-    bool stopped = w->stopping && !w->queue && !w->accepting && !w->active_count && !w->finishing && !w->noted;
+    bool stopped = w->abandoned || (w->stopping && !w->queue && !w->accepting && !w->active_count && !w->finishing && !w->noted);
     pthread_mutex_unlock(&w->mutex);
     return stopped;
 }

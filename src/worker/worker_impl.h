@@ -58,7 +58,7 @@ struct sdw_worker {
     pthread_cond_t engine_cond, desk_cond; /* CLOCK_MONOTONIC */
 
     /* Guarded by the mutex. */
-    bool stopping, stop_now, closing, engine_done;
+    bool stopping, stop_now, abandoned, closing, engine_done;
     uint64_t orders;
     sdw_ticket *newest, *oldest; /* all tickets in the table */
     sdw_ticket *bucket[SDW_TICKET_BUCKETS];

@@ -221,11 +221,44 @@ static void check_39_an_operation_that_hears_nothing_does_not_hold_the_end_up(vo
 {
     (void)state;
     stream j;
-    double seconds;
     service one = stopping(ARGS("--model-path", "fake"), "deaf-ms=6000 deaf-at=2", &j);
-    assert_int_equal(stop(&one, SIGTERM, &seconds), 0);
-    if (seconds >= 2.0) fail_msg("took %g s", seconds);
+    stream all = open_stream(one.port, "/v1/events", "");
+    double begun = now_s();
+    kill(one.pid, SIGTERM);
+    assert_true(ends_with(stream_end(&j, 5), "\n\ndata: [CANCELLED]\n\n"));
+    assert_non_null(strstr(stream_end(&all, 5), "\"status\":\"cancelled\""));
+    assert_int_equal(stop(&one, 0, NULL), 0);
+    if (now_s() - begun >= 2.0) fail_msg("took %g s", now_s() - begun);
+    close_stream(&j), close_stream(&all);
+}
+
+static void check_39_such_a_job_is_kept_with_a_state_folder(void **state)
+{
+    (void)state;
+    char id[64], line[160], body[256];
+    stream j;
+    reply r = { 0 };
+    assert_int_equal(system("rm -rf deaf-state"), 0);
+    service one = stopping(ARGS("--model-path", "fake", "--state", "deaf-state"), "deaf-ms=2600 deaf-at=2", &j);
+    get(one.port, "/v1/jobs", "", &r);
+    snprintf(id, sizeof id, "%s", value_of(r.body, "job_id"));
+    double begun = now_s();
+    kill(one.pid, SIGTERM);
+    snprintf(line, sizeof line, "\n\ndata: [ERROR] Worker is shutting down, job %s is kept\n\n", id);
+    assert_true(ends_with(stream_end(&j, 5), line));
+    assert_int_equal(stop(&one, 0, NULL), 0);
+    if (now_s() - begun >= 2.0) fail_msg("took %g s", now_s() - begun);
+    service two = start_loaded(sdw_fake(), ARGS("--model-path", "fake", "--state", "deaf-state"));
+    char *kept = whole_stream(two.port, id, "", "");
+    assert_true(ends_with(kept, "data: [DONE]\n\n"));
+    snprintf(body, sizeof body, "{\"prompt\":\"deaf-ms=2600 deaf-at=2\",\"steps\":20,\"width\":64,\"height\":64,\"seed\":%s}", value_of(strstr(kept, "event: complete"), "seed"));
+    char *again = whole_stream(two.port, submit(two.port, body), "", "");
+    char *got = long_value_of(strstr(kept, "event: complete"), "image"), *want = long_value_of(strstr(again, "event: complete"), "image");
+    assert_string_equal(got, want);
+    free(got), free(want), free(kept), free(again);
     close_stream(&j);
+    reply_finish(&r);
+    assert_int_equal(stop(&two, SIGTERM, NULL), 0);
 }
 
 static void check_39_drain_lets_running_jobs_finish(void **state)
@@ -444,6 +477,7 @@ int main(void)
         cmocka_unit_test(check_32_many_clients_at_once),
         cmocka_unit_test(check_39_a_signal_ends_everything_within_two_seconds),
         cmocka_unit_test(check_39_an_operation_that_hears_nothing_does_not_hold_the_end_up),
+        cmocka_unit_test(check_39_such_a_job_is_kept_with_a_state_folder),
         cmocka_unit_test(check_39_drain_lets_running_jobs_finish),
         cmocka_unit_test(a_second_signal_ends_the_drain),
         cmocka_unit_test(shutdown_by_request_needs_a_direct_loopback_peer),

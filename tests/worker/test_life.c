@@ -273,6 +273,31 @@ static void stopping_now_interrupts_a_stalled_step(void **state)
     bed_close(&b);
 }
 
+static void an_abandoned_job_ends_once_while_the_engine_is_still_inside(void **state)
+{
+    (void)state;
+    bed b;
+    sdw_worker_stats stats;
+    bed_open(&b, NULL);
+    sdw_job_request r = bed_request("deaf-at=1 deaf-ms=700");
+    sdw_job_id id = bed_submit(&b, &r);
+    bed_wait_status(&b, &id, SDW_JOB_RUNNING);
+    sdw_worker_stop(b.w, SDW_STOP_NOW);
+    assert_false(sdw_worker_stopped(b.w));
+    sdw_worker_abandon(b.w);
+    assert_true(sdw_worker_stopped(b.w));
+    assert_int_equal(bed_status(&b, &id), SDW_JOB_WAS_CANCELLED);
+    sdw_worker_state s;
+    do sdw_worker_state_of(b.w, &s);
+    while (s.running > 0); /* the engine lets go of it */
+    char story[64];
+    bed_story(&b, &id, false, story, sizeof story);
+    assert_string_equal(story, "X");
+    sdw_worker_stats_of(b.w, &stats);
+    assert_int_equal(stats.jobs[SDW_JOB_GENERATION][2], 1);
+    bed_close(&b);
+}
+
 static void draining_lets_running_jobs_end_and_may_be_cut_short(void **state)
 {
     (void)state;
@@ -338,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_picture_without_pixels_is_refused_by_name),
         cmocka_unit_test(timeouts_are_capped_by_the_workers),
         cmocka_unit_test(stopping_now_interrupts_a_stalled_step),
+        cmocka_unit_test(an_abandoned_job_ends_once_while_the_engine_is_still_inside),
         cmocka_unit_test(draining_lets_running_jobs_end_and_may_be_cut_short),
         cmocka_unit_test(closing_joins_everything_in_any_state),
     };
