@@ -38,7 +38,24 @@ SDW_INLINE void add_products(__m512 *sum, __m512 pairs, __m512 weights)
     __asm__("vdpbf16ps %2, %1, %0" : "+v"(*sum) : "v"(pairs), "v"(weights));
 }
 
-/* rows is a constant at every call, see tile() of kernels_avx512.c. All runs go into one sum in registers. */
+/* rows is a constant at every call, see tile() of kernels_avx512.c. */
+SDW_INLINE const char *multiply(const int rows, const char *from, ptrdiff_t stride, int steps, const char *b, __m512 sum[][2])
+{
+    const char *end = from + steps * SIZE, *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
+    for (; from < end; from += 4, row4 += 4, row8 += 4, row12 += 4, b += COLUMNS * 4) {
+        __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + LANES * 4);
+        SDW_UNROLL
+        for (int r = 0; r < rows; r++) {
+            const char *at = (r >= 12 ? row12 : r >= 8 ? row8 : r >= 4 ? row4 : from) + r % 4 * stride;
+            __m512 v = _mm512_set1_ps(*(const float *)(const void *)at);
+            add_products(&sum[r][0], v, b0);
+            add_products(&sum[r][1], v, b1);
+        }
+    }
+    return b;
+}
+
+/* All runs go into one sum in registers. */
 SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)
 {
     __m512 sum[TILE_ROWS][2];
@@ -46,20 +63,7 @@ SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)
     ptrdiff_t stride = t->stride;
     SDW_UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
-    for (int i = 0; i < t->count; i++) {
-        const char *from = (const char *)t->a + t->row[i] * stride, *end = from + t->steps[i] * SIZE;
-        const char *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
-        for (; from < end; from += 4, row4 += 4, row8 += 4, row12 += 4, b += COLUMNS * 4) {
-            __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + LANES * 4);
-            SDW_UNROLL
-            for (int r = 0; r < rows; r++) {
-                const char *at = (r >= 12 ? row12 : r >= 8 ? row8 : r >= 4 ? row4 : from) + r % 4 * stride;
-                __m512 v = _mm512_set1_ps(*(const float *)(const void *)at);
-                add_products(&sum[r][0], v, b0);
-                add_products(&sum[r][1], v, b1);
-            }
-        }
-    }
+    for (int i = 0; i < t->count; i++) b = multiply(rows, (const char *)t->a + t->row[i] * stride, stride, t->steps[i], b, sum);
     SDW_UNROLL
     for (int r = 0; r < rows; r++)
         SDW_UNROLL
@@ -69,11 +73,30 @@ SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)
         }
 }
 
+SDW_INLINE void outer(const int rows, const sdw_cpu_narrow_outer *o)
+{
+    __m512 sum[TILE_ROWS][2];
+    SDW_UNROLL
+    for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
+    multiply(rows, o->a, o->stride, o->steps, o->b, sum);
+    SDW_UNROLL
+    for (int r = 0; r < rows; r++)
+        SDW_UNROLL
+        for (int j = 0; j < 2; j++) {
+            float *to = o->c + r * COLUMNS + j * LANES;
+            _mm512_storeu_ps(to, _mm512_fmadd_ps(_mm512_loadu_ps(to), _mm512_loadu_ps(o->alpha + j * LANES), sum[r][j]));
+        }
+}
+
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define DEFINE(n)                                    \
-    static void tile_##n(const sdw_cpu_narrow_tile *t) \
-    {                                                \
-        tile(n, t);                                  \
+#define DEFINE(n)                                        \
+    static void tile_##n(const sdw_cpu_narrow_tile *t)   \
+    {                                                    \
+        tile(n, t);                                      \
+    }                                                    \
+    static void outer_##n(const sdw_cpu_narrow_outer *o) \
+    {                                                    \
+        outer(n, o);                                     \
     }
 EACH_ROWS(DEFINE)
 #undef DEFINE
@@ -84,6 +107,14 @@ static void any_tile(const sdw_cpu_narrow_tile *t)
     static sdw_cpu_narrow_tile_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
 #undef ENTER
     by_rows[t->rows](t);
+}
+
+static void any_outer(const sdw_cpu_narrow_outer *o)
+{
+#define ENTER(n) [n] = outer_##n,
+    static sdw_cpu_narrow_outer_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
+#undef ENTER
+    by_rows[o->rows](o);
 }
 
 static double peak(long rounds, float *ret)
@@ -108,6 +139,9 @@ void sdw_cpu_narrow_avx512_bf16(sdw_cpu_narrow *n)
     n->weights = sdw_cpu_weights_bf16_avx512;
     n->tile = any_tile;
     n->peak = peak;
+    n->step_unit = GROUP;
+    n->outer = any_outer;
+    sdw_cpu_narrow_avx512_attention(n);
 }
 
 #else

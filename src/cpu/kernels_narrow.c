@@ -139,4 +139,5 @@ void sdw_cpu_narrow_scalar(sdw_cpu_narrow *n, sdw_cpu_precision p)
     n->unit = "scalar";
     n->nr = COLUMNS;
     n->mr = ROWS;
+    sdw_cpu_narrow_scalar_attention(n, p);
 }

@@ -75,7 +75,8 @@ SDW_INLINE __m512i broadcast(const char *p)
 }
 
 /* rows is a constant at every call, see tile() of kernels_avx512.c. */
-SDW_INLINE const char *multiply(const int rows, const char *from, ptrdiff_t stride, int steps, const char *b, __m512i sum[][2])
+/* signed_rows: bytes of the rows have the sign, those of the panel do not; otherwise the other way round. */
+SDW_INLINE const char *multiply(const int rows, const bool signed_rows, const char *from, ptrdiff_t stride, int steps, const char *b, __m512i sum[][2])
 {
     const char *end = from + steps, *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
     SDW_UNROLL
@@ -85,8 +86,8 @@ SDW_INLINE const char *multiply(const int rows, const char *from, ptrdiff_t stri
         SDW_UNROLL
         for (int r = 0; r < rows; r++) {
             __m512i v = broadcast((r >= 12 ? row12 : r >= 8 ? row8 : r >= 4 ? row4 : from) + r % 4 * stride);
-            add_products(&sum[r][0], v, b0);
-            add_products(&sum[r][1], v, b1);
+            add_products(&sum[r][0], signed_rows ? b0 : v, signed_rows ? v : b0);
+            add_products(&sum[r][1], signed_rows ? b1 : v, signed_rows ? v : b1);
         }
     }
     return b;
@@ -113,16 +114,35 @@ SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)
     for (int i = 0; i < t->count; i++) {
         __m512i sum[TILE_ROWS][2];
         const float *sums = (const float *)(const void *)b;
-        b = multiply(rows, (const char *)t->a + t->row[i] * t->stride, t->stride, t->steps[i], b + COLUMNS * sizeof(float), sum);
+        b = multiply(rows, false, (const char *)t->a + t->row[i] * t->stride, t->stride, t->steps[i], b + COLUMNS * sizeof(float), sum);
         settle(rows, sum, t->scale + t->row[i], sums, t->factor, t->c, t->add || i > 0);
     }
 }
 
+SDW_INLINE void outer(const int rows, const sdw_cpu_narrow_outer *o)
+{
+    __m512i sum[TILE_ROWS][2];
+    multiply(rows, true, o->a, o->stride, o->steps, o->b, sum);
+    SDW_UNROLL
+    for (int r = 0; r < rows; r++)
+        SDW_UNROLL
+        for (int j = 0; j < 2; j++) {
+            float *to = o->c + r * COLUMNS + j * LANES;
+            __m512 factor = _mm512_mul_ps(_mm512_set1_ps(o->scale[r]), _mm512_loadu_ps(o->factor + j * LANES));
+            __m512 before = _mm512_mul_ps(_mm512_loadu_ps(to), _mm512_loadu_ps(o->alpha + j * LANES));
+            _mm512_storeu_ps(to, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][j]), factor, before));
+        }
+}
+
 #define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define DEFINE(n)                                    \
-    static void tile_##n(const sdw_cpu_narrow_tile *t) \
-    {                                                \
-        tile(n, t);                                  \
+#define DEFINE(n)                                        \
+    static void tile_##n(const sdw_cpu_narrow_tile *t)   \
+    {                                                    \
+        tile(n, t);                                      \
+    }                                                    \
+    static void outer_##n(const sdw_cpu_narrow_outer *o) \
+    {                                                    \
+        outer(n, o);                                     \
     }
 EACH_ROWS(DEFINE)
 #undef DEFINE
@@ -133,6 +153,14 @@ static void any_tile(const sdw_cpu_narrow_tile *t)
     static sdw_cpu_narrow_tile_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
 #undef ENTER
     by_rows[t->rows](t);
+}
+
+static void any_outer(const sdw_cpu_narrow_outer *o)
+{
+#define ENTER(n) [n] = outer_##n,
+    static sdw_cpu_narrow_outer_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
+#undef ENTER
+    by_rows[o->rows](o);
 }
 
 static double peak(long rounds, float *ret)
@@ -157,6 +185,9 @@ void sdw_cpu_narrow_vnni(sdw_cpu_narrow *n)
     n->weights = sdw_cpu_weights_int8_avx512;
     n->tile = any_tile;
     n->peak = peak;
+    n->step_unit = GROUP;
+    n->outer = any_outer;
+    sdw_cpu_narrow_avx512_attention(n);
 }
 
 #else

@@ -54,6 +54,7 @@ bool sdw_cpu_narrow_init(sdw_cpu_narrow *n, sdw_cpu_precision p, unsigned flags,
     sdw_cpu_narrow_scalar(n, p);
     for (int i = 0; i < WAYS; i++) {
         if (ways[i].precision != p || !ways[i].enter || (flags & ways[i].flags) != ways[i].flags) continue;
+        n->outer = NULL; /* unless it brings its own: the scalar one has other columns */
         ways[i].enter(n);
         return true;
     }

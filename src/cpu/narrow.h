@@ -57,6 +57,38 @@ typedef struct sdw_cpu_narrow_tile {
 } sdw_cpu_narrow_tile;
 typedef void sdw_cpu_narrow_tile_fn(const sdw_cpu_narrow_tile *t);
 
+/* ---- attention: keys times queries and values times probabilities, everything turned so that queries are columns ----
+ *
+ * Scores come from `tile`: rows are keys, the panel holds nr queries. Sums come from `outer`: rows are the channels of the values,
+ * steps are keys, the panel holds the probabilities of nr queries. Runs and panels of both are in multiples of step_unit. */
+
+/* Queries into a panel, as tile reads it. src[i*nr + j] is value i of column j. steps >= dim, a multiple of step_unit; zeros
+ * behind dim. factor and sums (nr each) only if scaled; a column with a NaN or an infinity gets the factor NaN. */
+typedef void sdw_cpu_narrow_columns_fn(void *panel, float *factor, float *sums, const float *src, int dim, int steps);
+
+/* One row of values, as outer reads it: as sdw_cpu_narrow_row_fn, but int8 is signed, x ~ *scale * v with v -127..127. */
+typedef void sdw_cpu_narrow_values_fn(void *dst, float *scale, const float *src, int n, int padded);
+
+/* Softmax down the columns of s (keys x nr, left as it was), continued over blocks of keys as sdw_cpu_softmax_fn: top' = max(top, s);
+ * alpha = f(top - top'). The panel p gets [step / group][nr][step % group] with zeros behind keys: in bf16 and f16 f(s - top'); in
+ * int8 bytes b = f(s - m) * 255 rounded, m the column's largest score of this block alone, and factor = f(m - top') / 255. sum <-
+ * sum * alpha + what the panel stands for; unscaled arithmetics may leave the rounding out of it. Finite scores only if scaled,
+ * but a column of NaN makes its sum NaN. */
+typedef void sdw_cpu_narrow_softmax_fn(void *p, float *factor, const float *s, int keys, int steps, float *top, float *sum, float *alpha);
+
+/* c[r*nr + j] = c[r*nr + j] * alpha[j] + the sum over `steps` keys of row r times column j. */
+typedef struct sdw_cpu_narrow_outer {
+    const void *a;       /* rows of values */
+    ptrdiff_t stride;    /* bytes; a multiple of the granule */
+    const float *scale;  /* of each row, NULL unless scaled */
+    const void *b;       /* probabilities */
+    const float *factor; /* nr, NULL unless scaled */
+    const float *alpha;  /* nr */
+    float *c;
+    int rows, steps;     /* 1..mr; a multiple of step_unit */
+} sdw_cpu_narrow_outer;
+typedef void sdw_cpu_narrow_outer_fn(const sdw_cpu_narrow_outer *o);
+
 /* Multiply-adds in registers, as sdw_cpu_peak_fn. */
 typedef double sdw_cpu_narrow_peak_fn(long rounds, float *ret);
 
@@ -72,6 +104,11 @@ typedef struct sdw_cpu_narrow {
     sdw_cpu_narrow_weights_fn *weights;
     sdw_cpu_narrow_tile_fn *tile;
     sdw_cpu_narrow_peak_fn *peak; /* NULL: not known */
+    int step_unit;         /* attention's runs and panels are multiples of it, in elements; a multiple of group */
+    sdw_cpu_narrow_columns_fn *columns;
+    sdw_cpu_narrow_values_fn *values;
+    sdw_cpu_narrow_softmax_fn *softmax;
+    sdw_cpu_narrow_outer_fn *outer; /* NULL: attention stays in f32 */
 } sdw_cpu_narrow;
 
 typedef enum sdw_cpu_precision { SDW_PRECISION_F32, SDW_PRECISION_F16, SDW_PRECISION_BF16, SDW_PRECISION_INT8, SDW_PRECISIONS } sdw_cpu_precision;
@@ -90,6 +127,7 @@ bool sdw_cpu_narrow_init(sdw_cpu_narrow *n, sdw_cpu_precision p, unsigned flags,
 
 /* The scalar entries. */
 void sdw_cpu_narrow_scalar(sdw_cpu_narrow *n, sdw_cpu_precision p);
+void sdw_cpu_narrow_scalar_attention(sdw_cpu_narrow *n, sdw_cpu_precision p); /* called by the former */
 
 /* Blocks that `steps` are cut into, and elements of block i: whole granules but for the last, which is what is left. */
 int sdw_cpu_narrow_blocks(const sdw_cpu_narrow *n, int steps);

@@ -7,6 +7,8 @@
 
 void sdw_cpu_narrow_vnni(sdw_cpu_narrow *n);
 void sdw_cpu_narrow_avx512_bf16(sdw_cpu_narrow *n);
+/* All of attention but its products, for tables with 32 columns; called by those above. */
+void sdw_cpu_narrow_avx512_attention(sdw_cpu_narrow *n);
 
 /* Conversions that several of them share. */
 sdw_cpu_narrow_row_fn sdw_cpu_row_int8_avx512, sdw_cpu_row_bf16_avx512;
