@@ -10,12 +10,14 @@
 #include "core/mem.h"
 #include "hub/aliases.h"
 #include "hub/pull.h"
+#include "server/model_hashes.h"
 #include "server/model_names.h"
 
 #define JOBS_LOOKED_AT 256
 
 struct sdw_models {
     sdw_models_options o;
+    sdw_model_hashes *hashes;
     pthread_mutex_t mutex;
     sdw_model_download download;   /* guarded, with what follows */
     uint64_t serial;
@@ -28,24 +30,47 @@ struct sdw_models {
 
 /* ---- the list ---- */
 
+/* A path below one of the named folders, without that folder: where things lie is nobody's business. */
+static const char *below_given(const sdw_models *m, const char *path)
+{
+    const char *last = strrchr(path, '/');
+    for (size_t i = 0; i < m->o.places.given_count; i++) {
+        const char *folder = m->o.places.given[i];
+        size_t n = strlen(folder);
+        while (n > 1 && folder[n - 1] == '/') n--;
+        if (strncmp(path, folder, n) == 0 && path[n] == '/' && path[n + 1]) return path + n + 1;
+    }
+    return last ? last + 1 : path;
+}
+
 /* The model that the service started with has the id it was given, wherever it lies. */
 static const char *id_of(const sdw_models *m, const sdw_catalog_entry *e)
 {
-    return m->o.engine.model && !strcmp(e->path, m->o.engine.model) ? m->o.first_id : e->name;
+    if (m->o.engine.model && !strcmp(e->path, m->o.engine.model)) return m->o.first_id;
+    if (e->place == SDW_CATALOG_DEMO) return "demo";
+    return e->place == SDW_CATALOG_GIVEN ? below_given(m, e->name) : e->name;
 }
 
 static void make_known(const sdw_models *m, const sdw_catalog_entry *e)
 {
     sdw_engine_options engine = m->o.engine;
     engine.model = e->path;
-    if (e->state == SDW_CATALOG_COMPLETE && strcmp(id_of(m, e), m->o.first_id)) sdw_worker_add_model(m->o.worker, e->name, &engine, NULL);
+    if (e->state == SDW_CATALOG_COMPLETE && strcmp(id_of(m, e), m->o.first_id)) sdw_worker_add_model(m->o.worker, id_of(m, e), &engine, NULL);
+}
+
+static const sdw_catalog_entry *first_of(const sdw_models *m, const sdw_catalog *c, const char *id)
+{
+    size_t i = 0;
+    while (i < c->count && strcmp(id_of(m, &c->entries[i]), id)) i++;
+    return i < c->count ? &c->entries[i] : NULL;
 }
 
 static void read_catalog(const sdw_models *m, sdw_catalog *c)
 {
     *c = (sdw_catalog){ 0 };
     if (sdw_catalog_read(&m->o.places, c, NULL) != SDW_OK) return; /* what was found up to then stays in it */
-    for (size_t i = 0; i < c->count; i++) make_known(m, &c->entries[i]);
+    for (size_t i = 0; i < c->count; i++) /* of one name in two places the first is meant */
+        if (first_of(m, c, id_of(m, &c->entries[i])) == &c->entries[i]) make_known(m, &c->entries[i]);
 }
 
 static bool is_downloading(sdw_models *m, const char *id)
@@ -70,6 +95,7 @@ static void fill(sdw_models *m, const sdw_catalog_entry *e, sdw_model_row *row)
     snprintf(row->id, sizeof row->id, "%s", id_of(m, e));
     snprintf(row->dtype, sizeof row->dtype, "%s", e->dtypes);
     row->status = status_of(m, row->id, e->state == SDW_CATALOG_COMPLETE);
+    if (e->state == SDW_CATALOG_COMPLETE) sdw_model_hashes_note(m->hashes, row->id, e->path);
 }
 
 /* What the worker says of a model that is in no place the catalogue knows. */
@@ -79,6 +105,7 @@ static bool fill_first(sdw_models *m, sdw_model_row *row)
     if (!m->o.first_id || !m->o.first_id[0]) return false;
     *row = (sdw_model_row){ .status = status_of(m, m->o.first_id, true) };
     snprintf(row->id, sizeof row->id, "%s", m->o.first_id);
+    if (m->o.engine.model) sdw_model_hashes_note(m->hashes, row->id, m->o.engine.model);
     if (strcmp(row->status, "loaded") || !sdw_worker_model(m->o.worker, &info)) return true;
     const sdw_model_info *i = sdw_worker_model_info_of(info);
     row->family = sdw_family_variant(i->family);
@@ -90,6 +117,13 @@ static bool fill_first(sdw_models *m, sdw_model_row *row)
     return true;
 }
 
+static bool is_listed(const sdw_model_row *rows, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(rows[i].id, id)) return true;
+    return false;
+}
+
 /* A model that is being fetched for the first time is in no place yet. */
 static bool fill_download(sdw_models *m, const sdw_model_row *rows, size_t count, sdw_model_row *row)
 {
@@ -98,9 +132,7 @@ static bool fill_download(sdw_models *m, const sdw_model_row *rows, size_t count
     *row = (sdw_model_row){ .status = "downloading", .bytes = m->download.bytes_total };
     snprintf(row->id, sizeof row->id, "%s", m->download.id);
     pthread_mutex_unlock(&m->mutex);
-    for (size_t i = 0; running && i < count; i++)
-        if (!strcmp(rows[i].id, row->id)) return false;
-    return running;
+    return running && !is_listed(rows, count, row->id);
 }
 
 size_t sdw_models_list(sdw_models *m, sdw_model_row *out, size_t cap)
@@ -110,6 +142,7 @@ size_t sdw_models_list(sdw_models *m, sdw_model_row *out, size_t cap)
     size_t count = 0, first = SIZE_MAX;
     read_catalog(m, &c);
     for (size_t i = 0; i < c.count && count < cap; i++) {
+        if (first_of(m, &c, id_of(m, &c.entries[i])) != &c.entries[i]) continue;
         fill(m, &c.entries[i], &out[count]);
         if (!strcmp(out[count].id, m->o.first_id)) first = count;
         count++;
@@ -132,6 +165,34 @@ bool sdw_models_get(sdw_models *m, const char *id, sdw_model_row *ret)
     return i < count;
 }
 
+/* ---- hashes ---- */
+
+bool sdw_models_hash(sdw_models *m, const char *id, char ret_hex[SDW_DIGEST_HEX_SIZE])
+{
+    return m && sdw_model_hashes_get(m->hashes, id, ret_hex);
+}
+
+void sdw_models_want_hashes(sdw_models *m)
+{
+    sdw_model_hashes_want(m->hashes);
+}
+
+void sdw_models_title(sdw_models *m, const char *id, char ret[SDW_MODEL_NAME_MAX + 16])
+{
+    char hex[SDW_DIGEST_HEX_SIZE];
+    bool known = sdw_models_hash(m, id, hex);
+    snprintf(ret, SDW_MODEL_NAME_MAX + 16, known ? "%s [%.10s]" : "%s", id, known ? hex : "");
+}
+
+size_t sdw_models_title_id(const char *title)
+{
+    size_t n = strlen(title);
+    const char *open = n && title[n - 1] == ']' ? strrchr(title, '[') : NULL;
+    if (open) n = (size_t)(open - title);
+    while (open && n && title[n - 1] == ' ') n--;
+    return n;
+}
+
 /* ---- load and unload ---- */
 
 static void changed(sdw_models *m)
@@ -151,13 +212,11 @@ sdw_status sdw_models_load(sdw_models *m, const char *id, sdw_error *err)
         s = sdw_worker_load(m->o.worker, id, &engine, err);
     } else {
         read_catalog(m, &c);
-        for (size_t i = 0; i < c.count && s == SDW_NOT_FOUND; i++) {
-            if (strcmp(c.entries[i].name, id)) continue;
-            if (c.entries[i].state != SDW_CATALOG_COMPLETE) {
-                s = sdw_fail_field(err, SDW_INVALID, "model", "%s: %s", id, c.entries[i].problem ? c.entries[i].problem : "incomplete");
-                break;
-            }
-            engine.model = c.entries[i].path;
+        const sdw_catalog_entry *e = first_of(m, &c, id);
+        if (e && e->state != SDW_CATALOG_COMPLETE) {
+            s = sdw_fail_field(err, SDW_INVALID, "model", "%s: %s", id, e->problem ? e->problem : "incomplete");
+        } else if (e) {
+            engine.model = e->path;
             s = sdw_worker_load(m->o.worker, id, &engine, err);
         }
         sdw_catalog_finish(&c);
@@ -311,6 +370,11 @@ sdw_status sdw_models_create(const sdw_models_options *o, sdw_models **ret, sdw_
     m->o = *o;
     if (!m->o.first_id) m->o.first_id = "";
     pthread_mutex_init(&m->mutex, NULL);
+    m->hashes = sdw_model_hashes_create();
+    if (!m->hashes) {
+        sdw_models_free(m);
+        return sdw_fail_memory(err, "models", 0);
+    }
     read_catalog(m, &c);
     sdw_catalog_finish(&c);
     *ret = m;
@@ -324,6 +388,7 @@ void sdw_models_free(sdw_models *m)
     pthread_mutex_lock(&m->mutex);
     join_last(m);
     pthread_mutex_unlock(&m->mutex);
+    sdw_model_hashes_free(m->hashes);
     pthread_mutex_destroy(&m->mutex);
     sdw_free(m);
 }

@@ -4,6 +4,7 @@
 #ifndef SDW_SERVER_MODELS_H
 #define SDW_SERVER_MODELS_H
 
+#include "core/digest.h"
 #include "hub/catalog.h"
 #include "hub/settings.h"
 #include "server/loading.h"
@@ -40,6 +41,15 @@ void sdw_models_free(sdw_models *m);
 size_t sdw_models_list(sdw_models *m, sdw_model_row *out, size_t cap);
 /* false: no such model. Reads folders. */
 bool sdw_models_get(sdw_models *m, const char *id, sdw_model_row *ret);
+
+/* SHA-256 of a model's checkpoint, if it is known by now (model_hashes.h); m may be NULL. Waits for nothing. */
+bool sdw_models_hash(sdw_models *m, const char *id, char ret_hex[SDW_DIGEST_HEX_SIZE]);
+/* Unknown hashes of the models that were listed so far are computed beside the service from now on. */
+void sdw_models_want_hashes(sdw_models *m);
+/* "id [0123456789]", or the id alone while the hash is not known: what AUTOMATIC1111 calls a checkpoint. */
+void sdw_models_title(sdw_models *m, const char *id, char ret[SDW_MODEL_NAME_MAX + 16]);
+/* Length of the id in such a title. */
+size_t sdw_models_title_id(const char *title);
 
 /* NOT_FOUND: not on this machine. Takes effect after the running jobs. Reads folders. */
 sdw_status sdw_models_load(sdw_models *m, const char *id, sdw_error *err);

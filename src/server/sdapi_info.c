@@ -65,7 +65,7 @@ static void put_infotexts(sdw_worker *w, const sdw_job_view *v, sdw_buf *out)
     sdw_json_close(out, ']');
 }
 
-static void write_info(sdw_worker *w, const sdw_sdapi_facts *f, const sdw_job_view *v, yyjson_val *p, sdw_buf *out)
+static void write_info(sdw_worker *w, const sdw_sdapi_facts *f, const sdw_job_view *v, const char *model_hash, yyjson_val *p, sdw_buf *out)
 {
     const char *prompt = yyjson_get_str(yyjson_obj_get(p, "prompt")), *negative = yyjson_get_str(yyjson_obj_get(p, "negative_prompt"));
     int n = v->output_count;
@@ -89,7 +89,9 @@ static void write_info(sdw_worker *w, const sdw_sdapi_facts *f, const sdw_job_vi
     sdw_json_put_bool(out, "restore_faces", false);
     sdw_json_put_text(out, "face_restoration_model", NULL);
     sdw_json_put_text(out, "sd_model_name", v->model);
-    sdw_json_put_text(out, "sd_model_hash", NULL);
+    sdw_json_key(out, "sd_model_hash");
+    if (model_hash) sdw_json_text_n(out, model_hash, 10);
+    else sdw_json_null(out);
     sdw_json_put_text(out, "sd_vae_name", NULL);
     sdw_json_put_text(out, "sd_vae_hash", NULL);
     sdw_json_put_int(out, "seed_resize_from_w", -1);
@@ -110,13 +112,13 @@ static void write_info(sdw_worker *w, const sdw_sdapi_facts *f, const sdw_job_vi
     sdw_json_close(out, '}');
 }
 
-bool sdw_sdapi_write_answer(sdw_worker *w, const sdw_sdapi_facts *f, const sdw_job_view *v, sdw_buf *out)
+bool sdw_sdapi_write_answer(sdw_worker *w, const sdw_sdapi_facts *f, const sdw_job_view *v, const char *model_hash, sdw_buf *out)
 {
     bool ok = true;
     sdw_buf info;
     yyjson_doc *doc = v->params_json ? yyjson_read(v->params_json, strlen(v->params_json), 0) : NULL;
     sdw_buf_init(&info, 0);
-    write_info(w, f, v, yyjson_doc_get_root(doc), &info);
+    write_info(w, f, v, model_hash, yyjson_doc_get_root(doc), &info);
     yyjson_doc_free(doc);
     sdw_json_open(out, '{');
     sdw_json_key(out, "images");

@@ -11,7 +11,8 @@ typedef struct sdw_sdapi_facts {
     char *echo;              /* the request with defaults; owned */
 } sdw_sdapi_facts;
 
-/* The whole answer: {"images","parameters","info"} of a completed job. False: a picture is gone. */
-bool sdw_sdapi_write_answer(sdw_worker *w, const sdw_sdapi_facts *f, const sdw_job_view *v, sdw_buf *out);
+/* The whole answer: {"images","parameters","info"} of a completed job. model_hash: NULL = not known. False: a picture is
+ * gone. */
+bool sdw_sdapi_write_answer(sdw_worker *w, const sdw_sdapi_facts *f, const sdw_job_view *v, const char *model_hash, sdw_buf *out);
 
 #endif

@@ -12,6 +12,8 @@ command -v curl >/dev/null || { echo "skipped: no curl here"; exit 77; }
 mkdir golden folder home && (cd golden && cmake -E tar xf "$SDW_SOURCE_DIR/tests/golden/weights.tar.xz")
 mkdir -p folder/a home/.cache/rbee/models/org hub/org
 cp -r golden/sd15 folder/a/first
+cp -r golden/sdxl folder/a/fourth
+mkdir folder/org && cp -r golden/sd15 folder/org/second # hidden by the one of this name in the shared folder
 cp -r golden/sdxl home/.cache/rbee/models/org/second
 cp -r golden/sd15 hub/org/third
 if [ ! -d hub/org/third/tokenizer ]; then cp -r "$SDW_SOURCE_DIR/demo/model/tokenizer" hub/org/third/; fi
@@ -60,26 +62,48 @@ job() {
 
 start --model "$PWD/folder/a/first" --model-switch
 list=$(curl -s "$url/v1/models")
-for id in first org/second; do echo "$list" | grep -q "\"id\":\"[^\"]*$id\"" || fail "$id is not listed: $list"; done
+for id in first a/fourth demo org/second; do echo "$list" | grep -q "\"id\":\"[^\"]*$id\"" || fail "$id is not listed: $list"; done
 first=$(echo "$list" | sed 's/.*"data":\[{"id":"\([^"]*\)".*/\1/')
 [ "$(status_of "$first")" = loaded ] || fail "the first model is not loaded"
+[ "$(echo "$list" | sed "s|$first||g" | grep -c '"/')" = 0 ] || fail "a path is shown: $list"
+[ "$(echo "$list" | grep -o '"id":"org/second"' | wc -l)" = 1 ] || fail "org/second is listed twice: $list"
 [ "$(status_of org%2Fsecond)" = unloaded ] || fail "org/second is $(status_of org%2Fsecond)"
 [ "$(curl -s -o answer.txt -w '%{http_code}' "$url/v1/models/org/none")" = 404 ] || fail "an unknown model must be 404"
 grep -q model_not_found answer.txt || fail "no model_not_found"
+
+# What AUTOMATIC1111 tells models apart by: computed beside the service, null until known.
+unet=$(sha256sum folder/a/first/unet/diffusion_pytorch_model.safetensors | cut -c1-64)
+title="$first [$(echo "$unet" | cut -c1-10)]"
+curl -s "$url/sdapi/v1/options" | grep -q "\"sd_model_checkpoint\":\"$first\",\"sd_checkpoint_hash\":\"\"" || fail "a hash before anybody asked"
+for _ in $(seq 200); do
+    curl -s "$url/sdapi/v1/sd-models" >list.txt
+    grep -q '"sha256":null' list.txt || break
+    sleep 0.05
+done
+[ "$(sed "s|$first||g" list.txt | grep -c '"/')" = 0 ] && grep -q '"filename":"first"' list.txt || fail "a path is shown: $(cat list.txt)"
+grep -qF "{\"title\":\"$title\",\"model_name\":\"$first\",\"hash\":\"$(echo "$unet" | cut -c1-10)\",\"sha256\":\"$unet\"," list.txt || fail "sd-models: $(cat list.txt)"
+grep -q "\"sha256\":\"$(sha256sum golden/sdxl/unet/diffusion_pytorch_model.safetensors | cut -c1-64)\"" list.txt || fail "sd-models: no hash of org/second"
+curl -s "$url/sdapi/v1/options" | grep -qF "\"sd_model_checkpoint\":\"$title\",\"sd_checkpoint_hash\":\"$unet\"" || fail "options do not name the title"
 
 # A request names another model, and the current one stays.
 job '{"prompt":"x","steps":1,"width":64,"height":64,"seed":1,"model":"org/second"}'
 grep -q '"model":"org/second"' stream.txt && grep -q '^data: \[DONE\]' stream.txt || fail "the job did not run on org/second: $(tail -c 300 stream.txt)"
 job '{"prompt":"x","steps":1,"width":64,"height":64,"seed":1}'
 grep -q "\"model\":\"$first\"" stream.txt || fail "the current model changed"
+job '{"prompt":"x","steps":1,"width":64,"height":64,"seed":1,"model":"a/fourth"}'
+grep -q '"model":"a/fourth"' stream.txt || fail "a model of --models-dir: $(tail -c 300 stream.txt)"
 code=$(post /sdapi/v1/txt2img '{"prompt":"x","steps":1,"width":64,"height":64,"override_settings":{"sd_model_checkpoint":"org/second"}}')
 [ "$code" = 200 ] && grep -q 'sd_model_name\\":\\"org/second' answer.txt || fail "override_settings: $code"
+[ "$(post /sdapi/v1/txt2img "{\"prompt\":\"x\",\"steps\":1,\"width\":64,\"height\":64,\"override_settings\":{\"sd_model_checkpoint\":\"$title\"}}")" = 200 ] || fail "a title: $(cat answer.txt)"
+grep -q "sd_model_hash\\\\\":\\\\\"$(echo "$unet" | cut -c1-10)" answer.txt || fail "info has no hash: $(tail -c 900 answer.txt)"
 
 # Loaded by the routes of both faces; unloaded; a removed one is gone from the disk.
 [ "$(post /v1/models/load '{"model":"org/second"}')" = 200 ] || fail "load: $(cat answer.txt)"
 wait_status org/second loaded
+curl -s "$url/v1/models" >list.txt
+[ "$(status_of org%2Fsecond)" = loaded ] || fail "a second model of the same name took the place of the loaded one"
 curl -s -X DELETE "$url/v1/models/org/second" | grep -q CONFLICT || fail "a loaded model must not be removed"
-[ "$(post /sdapi/v1/options "{\"sd_model_checkpoint\":\"$first\"}")" = 200 ] || fail "options: $(cat answer.txt)"
+[ "$(post /sdapi/v1/options "{\"sd_model_checkpoint\":\"$title\"}")" = 200 ] || fail "options: $(cat answer.txt)"
 wait_status "$first" loaded
 [ "$(post /v1/models/unload '{"model":"org/second"}')" = 200 ] || fail "unload"
 wait_status org/second unloaded
@@ -93,6 +117,7 @@ curl -s "$url/v1/capabilities" | grep -q '"model_pull":true' || fail "capabiliti
 (timeout 20 curl -sN "$url/v1/models/sse" >events.txt || true) &
 [ "$(post /v1/models/pull '{"model":"org/third"}')" = 200 ] || fail "pull: $(cat answer.txt)"
 wait_status org/third unloaded
+curl -s "$url/sdapi/v1/sd-models" | grep -q "\"title\":\"org/third \[$(echo "$unet" | cut -c1-10)\]\"" || fail "a blob of the cache has its hash in its name: $(curl -s "$url/sdapi/v1/sd-models")"
 job '{"prompt":"x","steps":1,"width":64,"height":64,"seed":1,"model":"org/third"}'
 grep -q '"model":"org/third"' stream.txt && grep -q '^data: \[DONE\]' stream.txt || fail "the fetched model does not draw"
 for _ in $(seq 100); do grep -q '"status":"done"' events.txt && break; sleep 0.05; done

@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "server/answer.h"
 #include "server/job_wait.h"
+#include "server/models.h"
 #include "server/sdapi_info.h"
 #include "server/sdapi_settings.h"
 #include "server/server.h"
@@ -23,7 +24,9 @@ static void answer(void *ctx, const sdw_waiter *w, const sdw_job_view *v, sdw_ht
         return;
     }
     sdw_buf *out = sdw_answer_json(ret, 200);
-    if (!sdw_sdapi_write_answer(sdw_server_worker(w->server), ctx, v, out)) sdw_sdapi_error(ret, 500, "A picture was forgotten before it could be sent");
+    char hex[SDW_DIGEST_HEX_SIZE];
+    bool known = sdw_models_hash(sdw_server_options_of(w->server)->models, v->model, hex);
+    if (!sdw_sdapi_write_answer(sdw_server_worker(w->server), ctx, v, known ? hex : NULL, out)) sdw_sdapi_error(ret, 500, "A picture was forgotten before it could be sent");
     sdw_answer_check(ret);
 }
 
@@ -54,8 +57,7 @@ static bool choose_model(const sdw_http_request *r, sdw_sdapi_request *q, sdw_ht
 {
     sdw_worker *w = sdw_server_worker(r->server);
     if (!q->checkpoint || !q->checkpoint[0]) return true;
-    const char *hash = strstr(q->checkpoint, " [");
-    const char *name = hash ? sdw_arena_printf(&q->arena, "%.*s", (int)(hash - q->checkpoint), q->checkpoint) : q->checkpoint;
+    const char *name = sdw_arena_printf(&q->arena, "%.*s", (int)sdw_models_title_id(q->checkpoint), q->checkpoint);
     if (name && sdw_worker_model_status(w, name)) {
         q->job.model = name;
         return true;

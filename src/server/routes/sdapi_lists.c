@@ -52,14 +52,20 @@ static void schedulers(const sdw_http_request *r, sdw_http_response *ret)
     sdw_answer_check(ret);
 }
 
-static void put_model(const char *id, sdw_buf *out)
+static void put_model(sdw_models *all, const char *id, sdw_buf *out)
 {
+    char hex[SDW_DIGEST_HEX_SIZE], title[SDW_MODEL_NAME_MAX + 16];
+    bool known = sdw_models_hash(all, id, hex);
+    sdw_models_title(all, id, title);
     sdw_json_open(out, '{');
-    sdw_json_put_text(out, "title", id);
+    sdw_json_put_text(out, "title", title);
     sdw_json_put_text(out, "model_name", id);
-    sdw_json_put_text(out, "hash", NULL);
-    sdw_json_put_text(out, "sha256", NULL);
-    sdw_json_put_text(out, "filename", id);
+    sdw_json_key(out, "hash");
+    if (known) sdw_json_text_n(out, hex, 10);
+    else sdw_json_null(out);
+    sdw_json_put_text(out, "sha256", known ? hex : NULL);
+    const char *last = id[0] == '/' ? strrchr(id, '/') : NULL; /* an id may be the path that --model was given; a file is not */
+    sdw_json_put_text(out, "filename", last ? last + 1 : id);
     sdw_json_put_text(out, "config", NULL);
     sdw_json_close(out, '}');
 }
@@ -71,12 +77,13 @@ static void models(const sdw_http_request *r, sdw_http_response *ret)
     sdw_model_row *rows = all ? sdw_calloc(ROWS, sizeof *rows) : NULL;
     size_t count = rows ? sdw_models_list(all, rows, ROWS) : 0;
     sdw_worker_state state;
+    if (all) sdw_models_want_hashes(all);
     sdw_worker_state_of(sdw_server_worker(r->server), &state);
     sdw_buf *out = sdw_answer_json(ret, 200);
     sdw_json_open(out, '[');
-    if (!all && state.model_id[0]) put_model(state.model_id, out);
+    if (!all && state.model_id[0]) put_model(NULL, state.model_id, out);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(rows[i].status, "incomplete") && strcmp(rows[i].status, "downloading")) put_model(rows[i].id, out);
+        if (strcmp(rows[i].status, "incomplete") && strcmp(rows[i].status, "downloading")) put_model(all, rows[i].id, out);
     sdw_json_close(out, ']');
     sdw_free(rows);
     sdw_answer_check(ret);

@@ -1,5 +1,6 @@
 /* sdapi_options.c - options, cmd-flags, memory and the calls that reload lists (http-apis 4.4). POST /options takes any subset or the whole
  * object back; unknown keys are ignored. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/json.h"
@@ -15,10 +16,13 @@ static void options(const sdw_http_request *r, sdw_http_response *ret)
     sdw_sdapi_defaults now = sdw_sdapi_settings_get(sdw_server_options_of(r->server)->sdapi);
     sdw_worker_state state;
     sdw_worker_state_of(sdw_server_worker(r->server), &state);
+    sdw_models *all = sdw_server_options_of(r->server)->models;
+    char title[SDW_MODEL_NAME_MAX + 16], hex[SDW_DIGEST_HEX_SIZE];
+    sdw_models_title(all, state.model_id, title);
     sdw_buf *out = sdw_answer_json(ret, 200);
     sdw_json_open(out, '{');
-    sdw_json_put_text(out, "sd_model_checkpoint", state.model_id);
-    sdw_json_put_text(out, "sd_checkpoint_hash", "");
+    sdw_json_put_text(out, "sd_model_checkpoint", title);
+    sdw_json_put_text(out, "sd_checkpoint_hash", sdw_models_hash(all, state.model_id, hex) ? hex : "");
     sdw_json_put_text(out, "sd_vae", "Automatic");
     sdw_json_put_text(out, "samples_format", now.format);
     sdw_json_put_int(out, "CLIP_stop_at_last_layers", now.clip_stop);
@@ -37,8 +41,7 @@ static void options(const sdw_http_request *r, sdw_http_response *ret)
 static bool is_current(const sdw_http_request *r, const char *checkpoint)
 {
     sdw_worker_state state;
-    size_t n = strcspn(checkpoint, "[");
-    while (n && checkpoint[n - 1] == ' ') n--;
+    size_t n = sdw_models_title_id(checkpoint);
     sdw_worker_state_of(sdw_server_worker(r->server), &state);
     return strlen(state.model_id) == n && !strncmp(state.model_id, checkpoint, n);
 }
@@ -48,8 +51,9 @@ static bool apply(const sdw_http_request *r, yyjson_val *root, sdw_http_response
     sdw_sdapi_settings *s = sdw_server_options_of(r->server)->sdapi;
     yyjson_val *v = yyjson_obj_get(root, "sd_model_checkpoint");
     if (yyjson_is_str(v) && yyjson_get_len(v) && !is_current(r, yyjson_get_str(v))) {
-        const char *name = yyjson_get_str(v);
+        char name[SDW_MODEL_NAME_MAX];
         sdw_error err = { 0 };
+        snprintf(name, sizeof name, "%.*s", (int)sdw_models_title_id(yyjson_get_str(v)), yyjson_get_str(v));
         if (!sdw_server_options_of(r->server)->models || sdw_models_load(sdw_server_options_of(r->server)->models, name, &err) != SDW_OK) {
             sdw_sdapi_error(ret, 404, "Checkpoint not found");
             return false;
