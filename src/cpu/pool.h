@@ -1,8 +1,12 @@
 /* pool.h - a fixed team of threads that share out the tiles of one op at a time.
  *
- * The caller is thread 0 and works too. Items are handed out one by one from a counter, so who computes which is
- * chance; therefore an item must write only its own results, and its sums must not depend on the thread. Idle workers spin
- * for some microseconds, because the next op follows at once, then sleep. */
+ * The caller is thread 0 and works too. Every thread has a fixed chunk of neighbouring items, so that in one op after the other it
+ * meets the same rows; who is done takes whole items from the end of others' chunks. Who computes which item is therefore
+ * chance: an item must write only its own results, and its sums must not depend on the thread.
+ *
+ * A run ends when its items are done: a thread that got no processor in time is not waited for. Idle threads spin for some
+ * microseconds, because the next op follows at once, then sleep; they spin less where waits have lately been long.
+ * On a machine of several NUMA nodes the workers stay on the nodes that they are spread over, in order of their chunks. */
 #ifndef SDW_CPU_POOL_H
 #define SDW_CPU_POOL_H
 

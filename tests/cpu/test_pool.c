@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "core/status.h"
@@ -105,6 +106,52 @@ static void cancelled_work_leaves_the_rest_out_and_the_pool_usable(void **state)
     sdw_cpu_pool_free(pool);
 }
 
+/* Item 0 goes on only when all others have run: whoever has it can reach none of its own chunk, so others must take them. */
+static void first_waits_for_all_others(void *ctx, int index, int thread)
+{
+    work *w = ctx;
+    time_t begun = time(NULL);
+    (void)thread;
+    if (index != 0) {
+        w->plain[index]++;
+        atomic_fetch_add(&w->begun, 1);
+        return;
+    }
+    while (atomic_load(&w->begun) < w->cancel_at && time(NULL) - begun < 60) sched_yield();
+    w->plain[0] = atomic_load(&w->begun);
+}
+
+static void items_of_a_busy_thread_are_taken_by_others(void **state)
+{
+    (void)state;
+    static work w;
+    static const int threads[] = { 2, 3, 8 };
+    for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+        sdw_cpu_pool *pool = new_pool(threads[t]);
+        for (int run = 0; run < 20; run++) {
+            w = (work){ .threads = threads[t], .cancel_at = ITEMS_MAX - 1 };
+            sdw_cpu_pool_run(pool, ITEMS_MAX, first_waits_for_all_others, &w, NULL);
+            assert_int_equal(w.plain[0], ITEMS_MAX - 1);
+            for (int i = 1; i < ITEMS_MAX; i++) assert_int_equal(w.plain[i], 1);
+        }
+        sdw_cpu_pool_free(pool);
+    }
+}
+
+/* Many more threads than processors, and runs so short that most of the team comes too late for them. */
+static void late_threads_miss_a_run_and_nothing_else(void **state)
+{
+    (void)state;
+    static work w;
+    sdw_cpu_pool *pool = new_pool(20);
+    for (int run = 0; run < 2000; run++) {
+        w = (work){ .threads = 20, .cancel_at = -1 };
+        sdw_cpu_pool_run(pool, 2 + run % 30, count_item, &w, NULL);
+        for (int i = 0; i < 32; i++) assert_int_equal(w.plain[i], i < 2 + run % 30);
+    }
+    sdw_cpu_pool_free(pool);
+}
+
 static void pools_come_and_go(void **state)
 {
     (void)state;
@@ -126,6 +173,8 @@ int main(void)
         cmocka_unit_test(every_item_runs_once_with_any_number_of_threads),
         cmocka_unit_test(a_run_sees_all_results_of_the_run_before),
         cmocka_unit_test(cancelled_work_leaves_the_rest_out_and_the_pool_usable),
+        cmocka_unit_test(items_of_a_busy_thread_are_taken_by_others),
+        cmocka_unit_test(late_threads_miss_a_run_and_nothing_else),
         cmocka_unit_test(pools_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
