@@ -311,9 +311,12 @@ sdw_status sdw_models_pull(sdw_models *m, const char *name, const char *revision
     snprintf(m->download.id, sizeof m->download.id, "%s", id);
     snprintf(m->revision, sizeof m->revision, "%s", revision ? revision : "");
     snprintf(m->variant, sizeof m->variant, "%s", variant ? variant : "");
+    /* Before the thread: whoever asks for the progress after our answer finds it under way. */
+    if (m->o.loading) sdw_loading_set(m->o.loading, &(sdw_fetching){ .active = true });
     m->thread_exists = pthread_create(&m->thread, NULL, download_main, m) == 0;
     if (!m->thread_exists) {
         m->download.running = false;
+        if (m->o.loading) sdw_loading_set(m->o.loading, &(sdw_fetching){ 0 });
         s = sdw_fail(err, SDW_NO_MEMORY, "%s: no thread for the download", id);
     }
     pthread_mutex_unlock(&m->mutex);
