@@ -12,7 +12,7 @@ import { Queue } from "./pages/Queue";
 import { Settings } from "./pages/Settings";
 import { fillForm, type Mode } from "./state/forms";
 import { isOver, jobs } from "./state/jobs";
-import { go, page, PAGES, type Page } from "./state/route";
+import { go, modeOf, page, PAGES, type Page } from "./state/route";
 import { startShortcuts } from "./state/shortcuts";
 import { dismiss, tell, toasts } from "./state/toasts";
 import { worker } from "./state/worker";
@@ -24,7 +24,7 @@ export function App() {
   const [help, setHelp] = useState(false);
   useEffect(startShortcuts, []);
   useEffect(() => { document.title = `${NAMES[now]} · sd-worker`; }, [now]);
-  const mode: Mode = now === "image" || now === "inpaint" ? now : "text";
+  const mode: Mode = modeOf(now) ?? "text";
   return (
     <div className="app" onDragOver={(e) => e.preventDefault()} onDrop={(e) => { e.preventDefault(); void readParameters(e.dataTransfer.files[0], mode); }}>
       <a className="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>To the content</a>
@@ -50,17 +50,17 @@ export function App() {
 
 function Open() {
   const count = useStore(jobs, (all) => all.filter((j) => !isOver(j)).length);
-  return count ? <span className="count" aria-label={`${count} unfinished`}>{count}</span> : null;
+  return count ? <span className="count"><span aria-hidden="true">{count}</span><span className="visually-hidden">, {count} unfinished</span></span> : null;
 }
 
 const STATES = { unreachable: "Not reachable", loading: "Loading the model", idle: "Ready", busy: "Drawing", error: "No model" };
 
 function Status() {
-  const { state: told, health } = useStore(worker);
+  const { state: told, model } = useStore(worker);
   // The stream of jobs is fresher than what the worker was last asked.
   const drawing = useStore(jobs, (all) => all.some((j) => j.status === "running"));
   const state = told === "idle" || told === "busy" ? (drawing ? "busy" : "idle") : told;
-  return <span className={`status ${state}`} role="status">{STATES[state]}{health?.model_version ? <small>{health.model_version}</small> : null}</span>;
+  return <span className={`status ${state}`} role="status">{STATES[state]}{model ? <small title={model}>{model}</small> : null}</span>;
 }
 
 function Messages() {

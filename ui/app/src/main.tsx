@@ -4,12 +4,13 @@ import "./style.css";
 import { App } from "./App";
 import { loadKept } from "./state/gallery";
 import { startJobs } from "./state/jobs";
+import { modeOf, page } from "./state/route";
 import "./state/theme";
 import { watchLoading } from "./state/loading";
 import { watchWorker } from "./state/worker";
 
 watchWorker();
-startJobs();
+startJobs(modeOf(page.get()));
 void loadKept();
 void watchLoading();
 createRoot(document.getElementById("root")!).render(<StrictMode><App /></StrictMode>);

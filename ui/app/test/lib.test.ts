@@ -3,7 +3,7 @@ import { fieldsOfInfotext, fieldsOfTexts } from "../src/lib/infotext";
 import { pngTexts } from "../src/lib/pngText";
 import { add, emptyMask, redo, undo } from "../src/lib/strokes";
 import { crc32, zipOf } from "../src/lib/zip";
-import { curl, python } from "../src/lib/snippets";
+import { curl, javascript, python } from "../src/lib/snippets";
 
 function png(chunks: [string, Uint8Array][]): Uint8Array {
   const parts: number[] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -64,11 +64,16 @@ test("zip: known CRC, names and sizes where readers look for them", async () => 
   expect(view.getUint32(view.getUint32(directory + 46 + 5 + 42, true), true)).toBe(0x04034b50);
 });
 
-test("code snippets keep quotes and pictures out", () => {
-  const request = { prompt: "it's \"x\"", seed: 18446744073709551615n, input_image: "AAAA" };
-  const text = curl("http://h", request, true);
-  expect(text).toContain("it'\\''s");
-  expect(text).toContain("18446744073709551615");
-  expect(text).not.toContain("AAAA");
-  expect(python("http://h", request, false)).not.toContain("os.environ");
+test("code snippets: quotes of every language, seeds digit for digit, pictures from files", () => {
+  const request = { operation: "image_transform" as const, prompt: "it's \"x\" $HOME `id` \\ '''", seed: 18446744073709551615n, paste_back: true, input_image: "AAAA" };
+  for (const [language, text] of Object.entries({ curl: curl("http://h", request, true), javascript: javascript("http://h", request, true), python: python("http://h", request, true) })) {
+    expect(text, language).toContain("18446744073709551615");
+    expect(text, language).not.toContain("AAAA");
+    expect(text, language).toContain("input_image.png");
+    expect(text, language).toContain("SDW_API_KEY");
+  }
+  expect(curl("http://h", request, true)).toContain("\\$HOME \\`id\\`");
+  expect(python("http://h", request, true)).toContain("True");
+  expect(curl("http://h", { prompt: "it's" }, false)).toContain("it'\\''s");
+  expect(python("http://h", { prompt: "x" }, false)).not.toContain("environ");
 });

@@ -41,7 +41,7 @@ export function Controls({ mode, problems }: { mode: Mode; problems: Problems })
           })}
         </fieldset>
       )}
-      <Field info={{ ...steps, max: Math.min(steps.max ?? 150, 150) }} name="Steps" slider={[1, 60]} value={values["steps"]} error={problems["steps"]} onChange={(v) => set("steps", v)} />
+      <Field info={{ ...steps, max: Math.min(steps.max ?? 150, 150), help: "" }} name="Steps" slider={[1, 60]} value={values["steps"]} error={problems["steps"]} onChange={(v) => set("steps", v)} />
       {capabilities?.supports_guidance === false ? null : (
         <Field info={{ ...guidance, max: 20 }} name="Guidance" slider={[0, 15]} value={values["guidance_scale"]} error={problems["guidance_scale"]} onChange={(v) => set("guidance_scale", v)} />
       )}

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import type { JobRequest } from "@sd-worker/sdk";
-import { curl, javascript, python } from "../lib/snippets";
+import { curl, javascript, python, withPictures } from "../lib/snippets";
 import { apiKey, baseUrl } from "../state/client";
 import { tell } from "../state/toasts";
 import { Dialog } from "./Dialog";
@@ -10,7 +10,9 @@ type Kind = keyof typeof KINDS;
 
 export function CopyAs({ request, close }: { request: JobRequest; close: () => void }) {
   const [kind, setKind] = useState<Kind>("curl");
-  const text = KINDS[kind](baseUrl, request, apiKey.get() !== "");
+  const full = withPictures(request);
+  const files = ["input_image", "init_image", "mask_image"].filter((k) => k in full).map((k) => `${k}.png`);
+  const text = KINDS[kind](baseUrl, full, apiKey.get() !== "");
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -25,6 +27,8 @@ export function CopyAs({ request, close }: { request: JobRequest; close: () => v
         {(Object.keys(KINDS) as Kind[]).map((k) => <button key={k} type="button" aria-pressed={k === kind} onClick={() => setKind(k)}>{k}</button>)}
         <button type="button" className="primary push" onClick={() => void copy()}>Copy</button>
       </div>
+      {files.length ? <p className="hint">Reads {files.join(" and ")} from the current folder.</p> : null}
+      {apiKey.get() ? <p className="hint">Takes the key from the environment variable SDW_API_KEY.</p> : null}
       <pre tabIndex={0} aria-label={`${kind} code`}>{text}</pre>
     </Dialog>
   );

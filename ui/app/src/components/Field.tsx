@@ -33,11 +33,11 @@ export function Field({ info, value, onChange, name, choices, error, slider }: F
         <option value="false">Off</option>
       </select>
     );
-  } else if (options?.length) {
+  } else if (info.type === "choice" || options?.length) {
     control = (
       <select {...common} value={String(value ?? "")} onChange={(e) => onChange(e.target.value || undefined)}>
         <option value="">Default</option>
-        {options.map((c) => <option key={c} value={c}>{c}</option>)}
+        {options?.map((c) => <option key={c} value={c}>{c}</option>)}
       </select>
     );
   } else if (info.type === "int" || info.type === "real") {
@@ -79,11 +79,11 @@ function NumberField({ info, value, onChange, name, id, help, error, slider }: N
     <div className="field">
       <div className="named">
         <label htmlFor={id}>{name}</label>
-        {info.unit && info.unit !== info.name ? <span className="unit">{info.unit}</span> : null}
+        {info.unit && info.unit !== info.name && info.unit !== name.toLowerCase() ? <span className="unit">{info.unit}</span> : null}
       </div>
       <div className="twin">
-        <input type="range" min={low} max={high} step={step} aria-label={`${name}, slider`} tabIndex={-1}
-          value={Math.min(high, Math.max(low, shown ?? (Number.isFinite(fallback) ? fallback : low)))} onChange={(e) => read(e.target.value)} />
+        <input type="range" min={low} max={high} step={step} aria-label={`${name}, slider`} tabIndex={-1} className={shown === undefined && !Number.isFinite(fallback) ? "unset" : ""}
+          value={Math.min(high, Math.max(low, shown ?? (Number.isFinite(fallback) ? fallback : (low + high) / 2)))} onChange={(e) => read(e.target.value)} />
         <input id={id} type="number" inputMode="decimal" {...limits} placeholder={Number.isFinite(fallback) ? String(fallback) : "auto"} value={shown ?? ""}
           aria-invalid={error ? true : undefined} aria-describedby={[help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ") || undefined}
           onChange={(e) => read(e.target.value)} />

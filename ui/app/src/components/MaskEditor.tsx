@@ -155,19 +155,25 @@ export function MaskEditor({ photo, error }: { photo: Photo; error?: string | un
   return (
     <div className="mask">
       <div className="row toolbar" role="toolbar" aria-label="Mask tools">
-        <button type="button" aria-pressed={tool === "brush"} onClick={() => setTool("brush")}>Brush</button>
-        <button type="button" aria-pressed={tool === "erase"} onClick={() => setTool("erase")}>Eraser</button>
+        <span className="group">
+          <button type="button" aria-pressed={tool === "brush"} onClick={() => setTool("brush")}>Brush</button>
+          <button type="button" aria-pressed={tool === "erase"} onClick={() => setTool("erase")}>Eraser</button>
+        </span>
         <label className="inline">Size <input type="range" min={SIZE_MIN} max={SIZE_MAX} value={size} onChange={(e) => setSize(Number(e.target.value))} /> <output>{size}</output></label>
-        <button type="button" disabled={!strokes.done.length} onClick={() => setStrokes(undo)}>Undo</button>
-        <button type="button" disabled={!strokes.undone.length} onClick={() => setStrokes(redo)}>Redo</button>
+        <span className="group">
+          <button type="button" disabled={!strokes.done.length} onClick={() => setStrokes(undo)}>Undo</button>
+          <button type="button" disabled={!strokes.undone.length} onClick={() => setStrokes(redo)}>Redo</button>
+        </span>
         <button type="button" disabled={!strokes.done.length} onClick={() => setStrokes((s) => add(s, { kind: "clear" }))}>Clear</button>
         <button type="button" onClick={() => setStrokes((s) => add(s, { kind: "invert" }))}>Invert</button>
         <button type="button" aria-pressed={only} onClick={() => setOnly(!only)}>Show mask</button>
-        <button type="button" aria-label="Zoom out" onClick={() => centreZoom(1 / 1.5)}>−</button>
-        <button type="button" aria-label="Zoom in" onClick={() => centreZoom(1.5)}>+</button>
-        {view.zoom > 1 ? <button type="button" onClick={() => setView(home)}>{Math.round(view.zoom * 100)} %</button> : null}
+        <span className="group">
+          <button type="button" aria-label="Zoom out" disabled={view.zoom <= 1} onClick={() => centreZoom(1 / 1.5)}>−</button>
+          <button type="button" aria-label={`${Math.round(view.zoom * 100)} %, back to the full view`} disabled={view.zoom <= 1} onClick={() => setView(home)}>{Math.round(view.zoom * 100)} %</button>
+          <button type="button" aria-label="Zoom in" disabled={view.zoom >= 8} onClick={() => centreZoom(1.5)}>+</button>
+        </span>
       </div>
-      <div ref={frame} className={"board" + (only ? " only" : "") + (error ? " wrong" : "")}>
+      <div ref={frame} style={{ maxWidth: `calc((100dvh - 250px) * ${photo.width / photo.height})` }} className={"board" + (only ? " only" : "") + (error ? " wrong" : "")}>
         <div ref={layer} className="layers">
           {url ? <img src={url} alt="" draggable={false} /> : null}
           <canvas ref={canvas} width={photo.width} height={photo.height} tabIndex={0} role="application"

@@ -32,9 +32,10 @@ export function save(key: string, value: unknown, kind: "local" | "session" = "l
   }
 }
 
-/** A store that remembers its value from visit to visit. */
-export function savedStore<T>(key: string, fallback: T, kind: "local" | "session" = "local"): Store<T> {
+/** A store that remembers its value from visit to visit; `shared`: what another window of this browser sets holds here too. */
+export function savedStore<T>(key: string, fallback: T, kind: "local" | "session" = "local", shared = false): Store<T> {
   const store = createStore<T>(load(key, fallback, kind));
   store.subscribe(() => save(key, store.get(), kind));
+  if (shared) window.addEventListener("storage", (e) => { if (e.key === key) store.set(load(key, fallback, kind)); });
   return store;
 }

@@ -1,17 +1,17 @@
 // Make.tsx - the three pages that draw: a form on one side, the job in focus on the other.
 
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { SDWorkerError, type JobRequest } from "@sd-worker/sdk";
 import { base64OfBlob } from "../lib/bytes";
 import { useStore } from "../lib/store";
 import { Controls, type Problems } from "../components/Controls";
 import { CopyAs } from "../components/CopyAs";
-import { ImageInput, useObjectUrl } from "../components/ImageInput";
+import { ImageInput } from "../components/ImageInput";
 import { MaskEditor } from "../components/MaskEditor";
 import { Prompt } from "../components/Prompt";
 import { Stage } from "../components/Stage";
 import { forms, mask, photos, remember, requestOf, type Mode } from "../state/forms";
-import { submit } from "../state/jobs";
+import { focusOnPage, submit } from "../state/jobs";
 import { tellError } from "../state/toasts";
 import { worker } from "../state/worker";
 
@@ -43,8 +43,9 @@ export function Make({ mode }: { mode: Mode }) {
   const view = useStore(worker);
   const capabilities = view.capabilities;
   const photo = useStore(mode === "text" ? photos.image : photos[mode]);
-  const before = useObjectUrl(mode === "text" ? null : photo?.blob);
   const refused = mode === "image" && capabilities?.img2img === false || mode === "inpaint" && capabilities?.inpainting === false;
+
+  useEffect(() => focusOnPage(mode), [mode]);
 
   const send = async () => {
     if (sending) return;
@@ -53,7 +54,8 @@ export function Make({ mode }: { mode: Mode }) {
     try {
       const request = await complete(mode);
       remember(request.prompt);
-      await submit(request, mode);
+      await submit(request, mode, mode === "text" ? undefined : photo?.blob);
+      bringIntoView();
     } catch (error) {
       const found = problemsOf(error);
       setProblems(found);
@@ -82,10 +84,18 @@ export function Make({ mode }: { mode: Mode }) {
       </form>
       <div className="side">
         {mode === "inpaint" && photo ? <MaskEditor photo={photo} error={problems["mask_image"]} /> : null}
-        <Stage compare={before} />
+        <Stage mode={mode} />
       </div>
     </div>
   );
+}
+
+/** On a phone the picture stands above the form, out of sight of whoever presses the button. */
+function bringIntoView(): void {
+  requestAnimationFrame(() => {
+    const stage = document.querySelector(".stage");
+    if (stage && stage.getBoundingClientRect().top < 0) stage.scrollIntoView({ block: "start" });
+  });
 }
 
 function problemsOf(error: unknown): Problems {

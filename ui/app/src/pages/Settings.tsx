@@ -1,7 +1,8 @@
 // Settings.tsx - models, the machine, what it does, and how this page looks.
 
 import { useEffect, useState } from "react";
-import { bytes, seconds } from "../lib/format";
+import type { Device } from "@sd-worker/sdk";
+import { bytes, label, seconds } from "../lib/format";
 import { useStore } from "../lib/store";
 import { apiKey, client } from "../state/client";
 import { theme, type Theme } from "../state/theme";
@@ -48,10 +49,10 @@ function Models() {
               <strong className="prompt-line">{m.id}</strong>
               <span className="muted">{[m.family, m.dtype, m.size_bytes ? bytes(m.size_bytes) : ""].filter(Boolean).join(" · ")}</span>
               <span className="push" />
-              {m.status === "loaded" || m.status === "loading"
-                ? <button type="button" onClick={() => void run(client.unloadModel(m.id), "The model is unloaded after the running jobs")}>Unload</button>
-                : <button type="button" onClick={() => void run(client.loadModel(m.id), "The model loads after the running jobs")}>Load</button>}
-              {capabilities?.model_delete && m.status === "unloaded"
+              {m.status === "loaded" || m.status === "loading" ? <button type="button" onClick={() => void run(client.unloadModel(m.id), "The model is unloaded after the running jobs")}>Unload</button> : null}
+              {m.status === "unloaded" ? <button type="button" onClick={() => void run(client.loadModel(m.id), "The model loads after the running jobs")}>Load</button> : null}
+              {m.status === "incomplete" && capabilities?.model_pull ? <button type="button" onClick={() => void run(client.pullModel(m.id), "The download goes on")}>Download the rest</button> : null}
+              {capabilities?.model_delete && (m.status === "unloaded" || m.status === "incomplete")
                 ? <button type="button" className="danger" onClick={() => { if (window.confirm(`Delete ${m.id} from the disk?`)) void run(client.deleteModel(m.id), "Deleted"); }}>Delete</button> : null}
             </div>
           </li>
@@ -67,8 +68,24 @@ function Models() {
   );
 }
 
+// What the worker tells of itself and no row above is made for: shown as it is, so that a new fact needs no new page.
+const HEALTH_SPOKEN_FOR = ["status", "timestamp", "worker_id", "model_version", "device", "uptime_seconds", "vram_bytes", "version"];
+const CAPABILITIES_SPOKEN_FOR = [
+  "model_type", "img2img", "inpainting", "needs_mask", "lora", "controlnet", "default_steps", "default_guidance", "supports_guidance", "model_pull", "model_delete", "shutdown",
+];
+const FACT_NAMES: Record<string, string> = { vram_gb: "Memory of the device, GB", variant: "Kind of model", device_type: "Kind of device" };
+
+function factRows(facts: object | null | undefined, spokenFor: string[]): [string, string][] {
+  return Object.entries(facts ?? {}).filter(([k, v]) => !spokenFor.includes(k) && v !== null && v !== "" && typeof v !== "object").map(([k, v]) => [FACT_NAMES[k] ?? label(k), String(v)]);
+}
+
+function deviceRows(device: Device, several: boolean): [string, string][] {
+  const mark = several ? `${device.id}: ` : "";
+  return [[`${mark}Device`, device.name || device.id], ...factRows(device, ["id", "name"]).map(([k, v]): [string, string] => [mark + k, v])];
+}
+
 function Machine() {
-  const { health, capabilities } = useStore(worker);
+  const { health, capabilities, model } = useStore(worker);
   const numbers = useStore(metrics);
   useEffect(() => {
     void readMetrics();
@@ -76,14 +93,16 @@ function Machine() {
     return () => clearInterval(timer);
   }, []);
   const rows: [string, string | undefined][] = [
-    ["Worker", health ? `${health.worker_id ?? "sd-worker"} ${health.version ?? ""}` : undefined],
-    ["Device", capabilities?.devices.map((d) => d.name || d.id).join(", ") || health?.device],
-    ["Model", health?.model_version],
-    ["Running for", health?.uptime_seconds !== undefined ? seconds(health.uptime_seconds) : undefined],
+    ["Worker", health ? `${health.worker_id} ${health.version}` : undefined],
+    ["Model", model],
+    ["Running for", health ? seconds(health.uptime_seconds) : undefined],
+    ...(capabilities?.devices ?? []).flatMap((d) => deviceRows(d, capabilities!.devices.length > 1)),
+    ...factRows(health, HEALTH_SPOKEN_FOR),
+    ...factRows(capabilities, CAPABILITIES_SPOKEN_FOR),
     ["Memory of the process", numbers?.memory ? bytes(numbers.memory) : undefined],
     ["Memory of the model", numbers?.model ? bytes(numbers.model) : undefined],
-    ["Seconds per step", numbers?.secondsPerStep !== undefined ? numbers.secondsPerStep.toFixed(2) : undefined],
-    ["Steps, pictures so far", numbers ? `${numbers.steps}, ${numbers.images}` : undefined],
+    ["Throughput", numbers?.secondsPerStep ? `${numbers.secondsPerStep.toFixed(2)} s per step, ${(1 / numbers.secondsPerStep).toFixed(2)} steps per second` : undefined],
+    ["So far", numbers ? `${numbers.images} pictures, ${numbers.steps} steps` : undefined],
     ["Queue", numbers ? `${numbers.queued} waiting, ${numbers.running} running` : undefined],
   ];
   return (
@@ -92,8 +111,8 @@ function Machine() {
       <dl className="table">{rows.filter(([, v]) => v).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{v}</dd></div>)}</dl>
       <details>
         <summary>Samplers and schedules</summary>
-        <p>{capabilities?.samplers.join(", ")}</p>
-        <p>{capabilities?.schedules.join(", ")}</p>
+        <p><strong>Samplers</strong> {capabilities?.samplers.join(", ")}</p>
+        <p><strong>Schedules</strong> {capabilities?.schedules.join(", ")}</p>
       </details>
     </section>
   );

@@ -24,7 +24,7 @@ export const forms: Record<Mode, Store<Form>> = {
 export const photos: Record<"image" | "inpaint", Store<Photo | null>> = { image: createStore<Photo | null>(null), inpaint: createStore<Photo | null>(null) };
 export const mask = createStore<Blob | null>(null);
 
-export const history = savedStore<string[]>("sd_worker_prompts", []);
+export const history = savedStore<string[]>("sd_worker_prompts", [], "local", true);
 const HISTORY_MAX = 100;
 
 export function remember(prompt: string): void {

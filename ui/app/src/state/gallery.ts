@@ -5,7 +5,7 @@
 
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { JobRequest, JobState } from "@sd-worker/sdk";
-import { blobOfBase64, thumbnailOf } from "../lib/bytes";
+import { thumbnailOf } from "../lib/bytes";
 import { wireFields } from "../lib/infotext";
 import { load, save } from "../lib/saved";
 import { createStore } from "../lib/store";
@@ -74,22 +74,22 @@ export async function loadKept(): Promise<void> {
 }
 
 /** Keeps the finished pictures of a job. Full or absent storage is told, not fatal. */
-export async function keep(jobId: string, params: JobRequest, pictures: { image: string; format: string; seed: number | bigint }[]): Promise<void> {
+export async function keep(jobId: string, params: JobRequest, pictures: { blob: Blob; format: string; seed: number | bigint }[]): Promise<void> {
   for (const [index, p] of pictures.entries()) {
-    const blob = blobOfBase64(p.image, p.format);
     const entry: Kept = {
-      id: `${jobId}-${index}`, jobId, index, blob, thumbnail: await thumbnailOf(blob).catch(() => ""), format: p.format, seed: String(p.seed), params,
+      id: `${jobId}-${index}`, jobId, index, blob: p.blob, thumbnail: await thumbnailOf(p.blob).catch(() => ""), format: p.format, seed: String(p.seed), params,
       timestamp: Date.now(), favourite: false,
     };
     const db = await open();
+    if (!db) continue;
     try {
-      await db?.put("pictures", entry);
+      await db.put("pictures", entry);
+      kept.set((all) => [withoutBlob(entry), ...all.filter((k) => k.id !== entry.id)]);
     } catch (error) {
       const full = error instanceof DOMException && error.name === "QuotaExceededError";
       storageProblem.set(full ? "This browser's storage is full: new pictures are not kept here. Delete some, or download them." : "This picture could not be kept in this browser.");
       tell(storageProblem.get()!, "error");
     }
-    kept.set((all) => [withoutBlob(entry), ...all.filter((k) => k.id !== entry.id)]);
   }
   saveList();
 }

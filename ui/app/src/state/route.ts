@@ -1,6 +1,7 @@
 // route.ts - pages are #/name, so that the worker needs to know one file only and a prefix of a proxy does no harm.
 
 import { createStore } from "../lib/store";
+import type { Mode } from "./forms";
 
 export const PAGES = ["text", "image", "inpaint", "gallery", "queue", "settings"] as const;
 export type Page = (typeof PAGES)[number];
@@ -12,6 +13,9 @@ function current(): Page {
 
 export const page = createStore<Page>(current());
 window.addEventListener("hashchange", () => page.set(current()));
+
+/** The page as one that draws; null for the others. */
+export const modeOf = (p: Page): Mode | null => (p === "text" || p === "image" || p === "inpaint" ? p : null);
 
 export function go(to: Page): void {
   window.location.hash = `#/${to}`;

@@ -3,7 +3,7 @@
 import { savedStore } from "../lib/saved";
 
 export type Theme = "auto" | "light" | "dark";
-export const theme = savedStore<Theme>("sd_worker_theme", "auto");
+export const theme = savedStore<Theme>("sd_worker_theme", "auto", "local", true);
 
 function apply(): void {
   document.documentElement.dataset["theme"] = theme.get();

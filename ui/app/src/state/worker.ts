@@ -9,17 +9,19 @@ export interface WorkerView {
   state: "unreachable" | "loading" | "idle" | "busy" | "error";
   capabilities: Capabilities | null;
   health: Health | null;
+  /** The loaded model's id; "" if there is none. */
+  model: string;
   models: ModelInfo[];
 }
-export const worker = createStore<WorkerView>({ state: "unreachable", capabilities: null, health: null, models: [] });
+export const worker = createStore<WorkerView>({ state: "unreachable", capabilities: null, health: null, model: "", models: [] });
 
 let known = "";
 
 export async function refreshWorker(): Promise<void> {
   try {
-    const [health, ready] = await Promise.all([client.health(), client.ready()]);
-    worker.set((w) => ({ ...w, health, state: ready.state as WorkerView["state"] }));
-    const now = `${health.model_version ?? ""} ${ready.ready}`;
+    const [health, ready, info] = await Promise.all([client.health(), client.ready(), client.info()]);
+    worker.set((w) => ({ ...w, health, model: info.model_id, state: ready.state }));
+    const now = `${info.model_id} ${ready.ready}`;
     if (now !== known || !worker.get().capabilities) {
       const capabilities = await client.capabilities();
       worker.set((w) => ({ ...w, capabilities }));
