@@ -10,4 +10,4 @@ scripts/build-ui.sh
 PATH="$(scripts/node.sh):$PATH"
 cd ui
 [ -d node_modules ] || npm ci --no-audit --no-fund >/dev/null 2>&1
-exec node --test --test-reporter=spec e2e/*.test.mjs
+exec node --test --test-reporter=spec e2e/page.test.mjs

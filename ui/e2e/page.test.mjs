@@ -2,15 +2,11 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import http from "node:http";
-import { AxeBuilder } from "@axe-core/playwright";
-import { finished, generate, makeSmall, openPage, prompt, running, shot, startBrowser, startProxy, startWorker } from "./harness.mjs";
+import { finished, generate, makeSmall, prompt, running, scenes, shot, startBrowser, startProxy, startWorker } from "./harness.mjs";
 
 let worker, proxy, browser;
 const photo = new URL("../../demo/photos/chelsea.jpg", import.meta.url).pathname;
-const PAGES = ["text", "image", "inpaint", "gallery", "queue", "settings"];
 
 before(async () => {
   worker = await startWorker();
@@ -23,19 +19,7 @@ after(async () => {
   assert.equal(await worker?.stop(), 0);
 });
 
-/** One test with a page of its own. */
-function scene(name, run, options) {
-  test(name, async () => {
-    const opened = await openPage(browser, proxy.url, options);
-    try {
-      await run(opened.page, opened);
-      assert.deepEqual(opened.complaints, [], "the page complained");
-      assert.deepEqual(opened.foreign, [], "a request left the origin");
-    } finally {
-      await opened.context.close();
-    }
-  });
-}
+const scene = scenes(() => browser, () => proxy.url);
 
 /** Long, since the machine may have other work. */
 const ended = (page) => finished(page).waitFor({ timeout: 90_000 });
@@ -250,118 +234,4 @@ scene("settings: the loaded model, the device, themes; controls come from the wo
   await page.goto(proxy.url + "/#/text");
   const offered = await page.getByLabel("Sampler", { exact: true }).locator("option").allInnerTexts();
   assert.deepEqual(offered.slice(1), capabilities.samplers);
-});
-
-scene("request as code", async (page) => {
-  await prompt(page).fill("it's a \"test\"");
-  await page.getByRole("button", { name: "Copy as code" }).click();
-  for (const kind of ["Python", "JavaScript", "curl"]) {
-    await page.getByRole("group", { name: "Language" }).getByRole("button", { name: kind }).click();
-    await page.getByLabel(`${kind} code`).getByText("/v1/jobs").or(page.getByLabel(`${kind} code`).getByText("SDWorkerClient")).first().waitFor();
-  }
-});
-
-test("every page at 360 pixels: nothing sticks out; in the dark and in the light axe finds nothing", async () => {
-  for (const colorScheme of ["light", "dark"]) {
-    const { page, context, complaints } = await openPage(browser, proxy.url, { viewport: { width: 360, height: 740 }, colorScheme });
-    for (const name of PAGES) {
-      await page.goto(`${proxy.url}/#/${name}`);
-      await page.waitForSelector("h1");
-      await page.waitForTimeout(300);
-      const width = await page.evaluate(() => document.documentElement.scrollWidth);
-      assert.ok(width <= 360, `${name}: ${width} pixels wide`);
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      assert.deepEqual(violations.map((v) => `${name} ${colorScheme}: ${v.id}: ${v.nodes[0]?.html}`), []);
-      await shot(page, `phone-${colorScheme}-${name}`);
-    }
-    assert.deepEqual(complaints, []);
-    await context.close();
-  }
-  const { page, context } = await openPage(browser, proxy.url);
-  for (const name of PAGES) {
-    await page.goto(`${proxy.url}/#/${name}`);
-    await page.waitForSelector("h1");
-    await page.waitForTimeout(300);
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    assert.deepEqual(violations.map((v) => `${name}: ${v.id}: ${v.nodes[0]?.html}`), []);
-    await shot(page, `desktop-${name}`);
-  }
-  await context.close();
-});
-
-test("eight jobs in three tabs: everything still loads", async () => {
-  const context = await browser.newContext();
-  const tabs = [];
-  for (let i = 0; i < 3; i++) {
-    const page = await context.newPage();
-    await page.goto(proxy.url);
-    await page.waitForSelector("h1");
-    tabs.push(page);
-  }
-  await prompt(tabs[0]).fill("tab job");
-  await makeSmall(tabs[0], 12);
-  for (let i = 0; i < 8; i++) {
-    await generate(tabs[0]).click();
-    await tabs[0].waitForFunction(() => !document.querySelector("[data-shortcut=generate]").disabled);
-  }
-  for (const page of tabs) {
-    await page.goto(`${proxy.url}/#/queue`);
-    await page.reload();
-    await page.getByText("tab job").first().waitFor({ timeout: 10_000 });
-  }
-  await tabs[1].goto(`${proxy.url}/#/settings`);
-  await tabs[1].locator(".tag.loaded").first().waitFor({ timeout: 10_000 });
-  await tabs[2].getByText("Nothing is waiting").waitFor({ timeout: 90_000 });
-  await context.close();
-});
-
-scene("first paint within a second", async (page) => {
-  await page.reload();
-  await page.waitForSelector("h1");
-  const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
-  assert.ok(paint < 1000, `first paint after ${paint} ms`);
-});
-
-test("in a frame: works, and tells the parent what the worker narrates", async () => {
-  const body = `<iframe src="${proxy.url}" width="1200" height="900"></iframe><script>window.heard = []; addEventListener("message", (e) => heard.push(e.data));</script>`;
-  const parent = http.createServer((_, answer) => answer.writeHead(200, { "content-type": "text/html" }).end(body));
-  parent.listen(0, "127.0.0.1");
-  await once(parent, "listening");
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  await page.goto(`http://localhost:${parent.address().port}/`);
-  const frame = page.frameLocator("iframe");
-  await frame.getByLabel("Prompt", { exact: true }).fill("a star");
-  await frame.getByLabel("Steps", { exact: true }).fill("2");
-  await frame.getByRole("button", { name: "Generate" }).click();
-  await frame.getByRole("button", { name: "Download" }).waitFor({ timeout: 60_000 });
-  const heard = await page.evaluate(() => window.heard);
-  const narrations = heard.filter((m) => m.type === "NARRATION_EVENT");
-  assert.ok(narrations.length > 0, "no narration was heard");
-  assert.equal(narrations[0].version, "1.0.0");
-  assert.ok(narrations[0].payload.human && narrations[0].payload.actor && narrations[0].payload.action);
-  await context.close();
-  parent.close();
-});
-
-test("a worker with a key: asked once, kept for the tab only", async () => {
-  const locked = await startWorker([], { SDW_API_KEY: "s3cret-key" });
-  const { page, context } = await openPage(browser, locked.url);
-  try {
-    await page.getByLabel("API key", { exact: true }).last().fill("wrong");
-    await page.getByRole("button", { name: "Use it" }).click();
-    await page.getByText("The worker refused this key.").waitFor();
-    await page.getByLabel("API key", { exact: true }).last().fill("s3cret-key");
-    await page.getByRole("button", { name: "Use it" }).click();
-    await draw(page, "a moon", 2);
-    await ended(page);
-    await page.reload();
-    await page.waitForSelector("h1");
-    await page.waitForTimeout(500);
-    assert.equal(await page.getByRole("dialog").count(), 0, "asked again in the same tab");
-    assert.equal(await page.evaluate(() => JSON.stringify({ ...localStorage }).includes("s3cret")), false);
-  } finally {
-    await context.close();
-    await locked.stop();
-  }
 });
