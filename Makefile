@@ -1,7 +1,7 @@
 # For those who have make: each target is one command that works without it too (docs/building.md).
 PREFIX ?= /usr/local
 
-.PHONY: all demo test check ui-types test-peers valgrind kill-test pull-kill-test bench install clean
+.PHONY: all demo test check ui-types test-peers valgrind kill-test pull-kill-test soak bench-server bench install clean
 all:
 	@scripts/install-deps.sh build
 	@test -f build/release/build.ninja || cmake --preset release
@@ -51,6 +51,26 @@ pull-kill-test:
 	@cmake --build --preset release --target sdw hub_test_kill
 	@mkdir -p build/release/tests/run/pull-kill-test
 	@cd build/release/tests/run/pull-kill-test && SDW_PULL_KILLS=$(PULL_KILLS) SDW_PULL_MB=$(PULL_MB) ../../hub_test_kill
+
+# SOAK_FAKE jobs (1000) in a row through the service without weights, SOAK_DEMO (200) through the demo model: no growth of
+# memory or descriptors; the test suite does 200 and 48.
+SOAK_FAKE ?= 1000
+SOAK_DEMO ?= 200
+soak:
+	@scripts/install-deps.sh build test
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target sdw sdw-fake service_test_soak
+	@mkdir -p build/release/tests/run/soak
+	@cd build/release/tests/run/soak && SDW=$(CURDIR)/build/sdw SDW_FAKE=$(CURDIR)/build/release/tests/sdw-fake SDW_DEMO_MODEL=$(CURDIR)/demo/model \
+	SDW_SOAK_FAKE=$(SOAK_FAKE) SDW_SOAK_DEMO=$(SOAK_DEMO) ../../service_test_soak
+
+# What many readers of the server cost, LOAD_SECONDS (20) each; the test suite does 2.
+LOAD_SECONDS ?= 20
+bench-server:
+	@scripts/install-deps.sh build test
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target server_test_load
+	@SDW_LOAD_SECONDS=$(LOAD_SECONDS) build/release/tests/server_test_load
 
 # MODEL=folder or file; the demo model without it. ARGS="--width 512 --height 512 --steps 3"
 bench: all
