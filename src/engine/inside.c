@@ -43,27 +43,21 @@ sdw_status sdw_pipeline_time_ops(sdw_pipeline *p, sdw_error *err)
     return SDW_OK;
 }
 
-/* Keeps ret sorted, slowest first. */
-static int insert(sdw_op_time *ret, int count, int most, sdw_op_time t)
-{
-    int at = count < most ? count++ : most;
-    for (; at > 0 && ret[at - 1].seconds < t.seconds; at--)
-        if (at < most) ret[at] = ret[at - 1];
-    if (at < most) ret[at] = t;
-    return count;
-}
-
-int sdw_pipeline_slowest_ops(const sdw_pipeline *p, sdw_op_time *ret, int most)
+sdw_status sdw_pipeline_timed_ops(const sdw_pipeline *p, sdw_op_time **ret, int *ret_count, sdw_error *err)
 {
     const sdw_plan_slot *latest = NULL;
-    int count = 0;
     for (int i = 0; i < SDW_PLAN_SLOTS; i++)
         if (p->slot[i].plan && (!latest || p->slot[i].last_use > latest->last_use)) latest = &p->slot[i];
-    if (!latest || !latest->plan->op_seconds) return 0;
-    const sdw_graph *g = latest->plan->graph;
-    for (int i = 0; i < g->op_count; i++) {
-        const sdw_op *op = g->ops[i];
-        count = insert(ret, count, most, (sdw_op_time){ op->name, sdw_op_kind_name(op->kind), latest->plan->op_seconds[i], op->flop });
+    bool timed = latest && latest->plan->op_seconds;
+    int count = timed ? latest->plan->graph->op_count : 0;
+    sdw_op_time *ops = sdw_calloc((size_t)count + 1, sizeof *ops);
+    if (!ops) return sdw_fail_memory(err, "op times", (size_t)count * sizeof *ops);
+    for (int i = 0; i < count; i++) {
+        const sdw_op *op = latest->plan->graph->ops[i];
+        ops[i] = (sdw_op_time){ .name = op->name, .kind = sdw_op_kind_name(op->kind), .seconds = latest->plan->op_seconds[i], .flop = op->flop };
+        sdw_op_bytes(op, &ops[i].read, &ops[i].written);
     }
-    return count;
+    *ret = ops;
+    *ret_count = count;
+    return SDW_OK;
 }

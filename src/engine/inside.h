@@ -14,15 +14,16 @@ sdw_status sdw_engine_cache_prompts(sdw_engine *e, size_t bytes, sdw_error *err)
 size_t sdw_engine_prompt_bytes(const sdw_engine *e);
 unsigned long sdw_engine_prompt_hits(const sdw_engine *e);
 
-/* Wall time of one op of the latest timed run. Strings belong to the plan: valid until the next run. */
+/* One op of the latest timed run: wall time, work, and the bytes that it moves (sdw_op_bytes). Strings belong to the plan: valid
+ * until the next run. */
 typedef struct sdw_op_time {
     const char *name, *kind;
-    double seconds, flop;
+    double seconds, flop, read, written;
 } sdw_op_time;
 
 /* Times the ops of every plan that exists now, from its next run on. */
 sdw_status sdw_pipeline_time_ops(sdw_pipeline *p, sdw_error *err);
-/* The slowest ops of the plan that ran last, slowest first; returns how many were written (at most `most`). */
-int sdw_pipeline_slowest_ops(const sdw_pipeline *p, sdw_op_time *ret, int most);
+/* The ops of the plan that ran last, in order; *ret is the caller's (sdw_free). None if it was not timed. */
+sdw_status sdw_pipeline_timed_ops(const sdw_pipeline *p, sdw_op_time **ret, int *ret_count, sdw_error *err);
 
 #endif

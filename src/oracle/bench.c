@@ -83,18 +83,29 @@ static int by_value(const void *a, const void *b)
 
 static sdw_status take_ops(bench *b, stage_fn *run, sdw_bench_stage *stage, sdw_error *err)
 {
-    sdw_op_time slow[SDW_BENCH_OPS];
+    sdw_op_time *ops = NULL;
+    int count = 0;
     sdw_status s = sdw_pipeline_time_ops(b->p, err);
     if (s == SDW_OK) s = run(b, err);
-    if (s != SDW_OK) return s;
-    stage->op_count = sdw_pipeline_slowest_ops(b->p, slow, SDW_BENCH_OPS);
-    for (int i = 0; i < stage->op_count; i++) {
-        sdw_bench_op *op = &stage->op[i];
-        *op = (sdw_bench_op){ .seconds = slow[i].seconds, .gflop = slow[i].flop / 1e9 };
-        snprintf(op->name, sizeof op->name, "%s", slow[i].name ? slow[i].name : "");
-        snprintf(op->kind, sizeof op->kind, "%s", slow[i].kind);
+    if (s == SDW_OK) s = sdw_pipeline_timed_ops(b->p, &ops, &count, err);
+    if (s == SDW_OK && !(stage->op = sdw_calloc((size_t)count + 1, sizeof *stage->op))) s = sdw_fail_memory(err, "bench", (size_t)count * sizeof *stage->op);
+    for (int i = 0; s == SDW_OK && i < count; i++) {
+        sdw_bench_op *op = &stage->op[stage->op_count++];
+        *op = (sdw_bench_op){ .seconds = ops[i].seconds, .gflop = ops[i].flop / 1e9, .read = ops[i].read, .written = ops[i].written };
+        snprintf(op->name, sizeof op->name, "%s", ops[i].name ? ops[i].name : "");
+        snprintf(op->kind, sizeof op->kind, "%s", ops[i].kind);
     }
-    return SDW_OK;
+    sdw_free(ops);
+    return s;
+}
+
+void sdw_bench_result_free(sdw_bench_result *r)
+{
+    for (int i = 0; i < SDW_BENCH_STAGES; i++) {
+        sdw_free(r->stage[i].op);
+        r->stage[i].op = NULL;
+        r->stage[i].op_count = 0;
+    }
 }
 
 /* The first run packs weights and plans; then the median of `runs`. */
@@ -217,5 +228,6 @@ sdw_status sdw_bench_run(sdw_engine *e, const sdw_bench_options *o, sdw_bench_re
     sdw_free(b.picture);
     sdw_free(b.text);
     if (s == SDW_OK) *ret = out;
+    else sdw_bench_result_free(&out);
     return s;
 }

@@ -5,7 +5,7 @@
 
 #include "sdw/sdw.h"
 
-enum { SDW_BENCH_STAGES = 3, SDW_BENCH_OPS = 12 };
+enum { SDW_BENCH_STAGES = 3 };
 
 typedef struct sdw_bench_options {
     int width, height;  /* 0 = the model's */
@@ -16,6 +16,7 @@ typedef struct sdw_bench_options {
 typedef struct sdw_bench_op {
     char name[96], kind[24];
     double seconds, gflop;
+    double read, written; /* bytes, each operand once */
 } sdw_bench_op;
 
 typedef struct sdw_bench_stage {
@@ -24,7 +25,7 @@ typedef struct sdw_bench_stage {
     double cpu_seconds; /* processor time over the number of threads: on a machine with other work to do, what `seconds` would be */
     double ratio;       /* seconds / (gflop / peak) */
     double cpu_ratio;   /* the same of cpu_seconds */
-    sdw_bench_op op[SDW_BENCH_OPS]; /* slowest first */
+    sdw_bench_op *op;   /* in order; owned. NULL unless asked for */
     int op_count;
 } sdw_bench_stage;
 
@@ -35,6 +36,8 @@ typedef struct sdw_bench_result {
     double seconds_load; /* first use of every part: packing weights */
     sdw_bench_stage stage[SDW_BENCH_STAGES];
 } sdw_bench_result;
+
+void sdw_bench_result_free(sdw_bench_result *r); /* what it holds */
 
 /* The model's numbers are computed from made-up inputs: speed does not depend on them. */
 sdw_status sdw_bench_run(sdw_engine *e, const sdw_bench_options *o, sdw_bench_result *ret, sdw_error *err);

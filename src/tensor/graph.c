@@ -376,3 +376,43 @@ sdw_tensor *sdw_copy(sdw_graph *g, const sdw_tensor *x, sdw_tensor *out)
     out = output(g, out, x->n, x->h, x->w, x->c);
     return append(g, (sdw_op){ .kind = SDW_OP_copy, .in = x, .out = out }, NULL, 0);
 }
+
+/* ---- bytes ---- */
+
+static double tensor_bytes(const sdw_tensor *t)
+{
+    return t ? 4.0 * (double)sdw_tensor_rows(t) * t->c : 0;
+}
+
+static double weight_bytes(const sdw_weight *w)
+{
+    return w ? (double)w->packed_bytes : 0;
+}
+
+static double args_bytes(const sdw_op *op)
+{
+    switch (op->kind) {
+    case SDW_OP_conv2d: {
+        const sdw_conv2d_args *a = &op->args.conv2d;
+        return weight_bytes(a->weight) + weight_bytes(a->bias) + tensor_bytes(a->lane_add) + tensor_bytes(a->residual) + tensor_bytes(a->pre.coeffs);
+    }
+    case SDW_OP_linear: {
+        const sdw_linear_args *a = &op->args.linear;
+        return weight_bytes(a->weight) + weight_bytes(a->bias) + tensor_bytes(a->residual) + tensor_bytes(a->pre.coeffs);
+    }
+    case SDW_OP_glu: return weight_bytes(op->args.glu.weight) + weight_bytes(op->args.glu.bias);
+    case SDW_OP_attention: return tensor_bytes(op->args.attention.k) + tensor_bytes(op->args.attention.v);
+    case SDW_OP_group_norm:
+    case SDW_OP_layer_norm: return weight_bytes(op->args.norm.gamma) + weight_bytes(op->args.norm.beta);
+    default: return 0;
+    }
+}
+
+void sdw_op_bytes(const sdw_op *op, double *ret_read, double *ret_written)
+{
+    bool picked = op->kind == SDW_OP_gather_rows || op->kind == SDW_OP_embed; /* as many rows as come out */
+    bool summed = op->kind == SDW_OP_group_norm && op->in2;
+    double in = picked ? tensor_bytes(op->out) : summed ? 0 : tensor_bytes(op->in);
+    *ret_read = in + tensor_bytes(op->in2) + args_bytes(op);
+    *ret_written = tensor_bytes(op->out) + (op->kind == SDW_OP_conv2d ? tensor_bytes(op->args.conv2d.sums) : 0);
+}

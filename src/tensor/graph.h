@@ -195,5 +195,8 @@ static inline int64_t sdw_tensor_rows(const sdw_tensor *t)
 }
 
 const char *sdw_op_kind_name(sdw_op_kind kind);
+/* Bytes that an op reads from tensors and packed weights and writes to tensors, each once, as if nothing were in a cache. What it
+ * adds to in place counts on both sides. */
+void sdw_op_bytes(const sdw_op *op, double *ret_read, double *ret_written);
 
 #endif

@@ -39,9 +39,20 @@ run 0 "bench" "$SDW" bench --model model --width 64 --height 64 --steps 2 --json
 for word in '"peak_gflops":[0-9]' '"name":"text"' '"name":"step","seconds":[0-9]' '"name":"vae_decode"' '"ratio":[0-9]'; do
     expect "bench --json has $word" grep -q "$word" stdout.txt
 done
-cp stdout.txt before.json
-run 0 "bench as a table" "$SDW" bench --model model --width 64 --height 64 --steps 2 --ops --compare before.json
-expect "slowest operations" grep -q "% of peak" stdout.txt
+run 0 "bench --save" "$SDW" bench --model model --width 64 --height 64 --steps 2 --ops --save before.json
+expect "slowest operations" grep -Eq "conv2d +[0-9.]+ ms +[0-9.]+ GFLOP" stdout.txt
+for word in '"peak_gflops":[0-9]' '"kind":"conv2d"' '"read":[1-9]' '"written":[1-9]'; do
+    expect "the saved file has $word" grep -q "$word" before.json
+done
+run 0 "bench --plan --compare" "$SDW" bench --model model --width 64 --height 64 --steps 2 --plan --compare before.json
+expect "every kind is summed" grep -Eq "^  group_norm +[0-9]+ +[0-9.]+ ms" stdout.txt
+expect "all of them too" grep -Eq "^  all +[0-9]+ " stdout.txt
+expect "a stage has a change" grep -Eq "^step .* [0-9]+\.[0-9]{3} +[0-9]+\.[0-9]{2}$" stdout.txt
+# The same seconds at a tenth of a GFLOP/s were a far better ratio: each change must say so.
+sed -E 's/"peak_gflops":[0-9.]+/"peak_gflops":0.1/' before.json > better.json
+run 0 "bench --compare goes by ratio" "$SDW" bench --model model --width 64 --height 64 --steps 1 --ops --compare better.json
+expect "stages and operations are behind" test "$(grep -Ec "(^(text|step|vae_decode) |GB/s).* [0-9]{2,}\.[0-9]{2}$" stdout.txt)" -ge 30
+run 1 "bench --compare without a file" "$SDW" bench --model model --width 64 --height 64 --steps 1 --compare missing.json
 
 run 0 "oracle of one part" "$SDW" random-model --help
 finish

@@ -11,6 +11,7 @@
 #include "core/mem.h"
 #include "engine/batch.h"
 #include "engine/inside.h"
+#include "engine/pipeline_impl.h"
 #include "engine/tiny.h"
 
 static int write_models(void **state)
@@ -332,6 +333,44 @@ static void kept_prompts_change_nothing(void **state)
     }
 }
 
+static bool encoder_in_use(sdw_engine *e)
+{
+    const sdw_pipeline *p = sdw_engine_pipeline(e);
+    return p->part[SDW_PART_TEXT_ENCODER].packed || p->part[SDW_PART_TEXT_ENCODER_2].packed;
+}
+
+static void generate_and_drop(sdw_engine *e, const sdw_params *p)
+{
+    sdw_result_free(tiny_generate(e, p));
+}
+
+/* The encoders' weights are taken away after the first job: running one would bring them back. */
+static void a_second_job_with_the_same_prompt_runs_no_text_encoder(void **state)
+{
+    (void)state;
+    static const char *const folders[] = { "sd15", "sdxl" };
+    for (int f = 0; f < 2; f++) {
+        sdw_error err = { 0 };
+        sdw_engine *e = tiny_open(folders[f], NULL);
+        assert_int_equal(sdw_engine_cache_prompts(e, (size_t)1 << 20, &err), SDW_OK);
+        sdw_params p = request(0);
+        p.steps = 1;
+        p.sampler = "euler";
+        generate_and_drop(e, &p);
+        assert_true(encoder_in_use(e));
+        sdw_pipeline_unload(sdw_engine_pipeline(e), SDW_PART_TEXT_ENCODER);
+        sdw_pipeline_unload(sdw_engine_pipeline(e), SDW_PART_TEXT_ENCODER_2);
+        p.seed++;
+        p.steps = 2;
+        generate_and_drop(e, &p);
+        assert_false(encoder_in_use(e));
+        p.prompt = "something else";
+        generate_and_drop(e, &p);
+        assert_true(encoder_in_use(e));
+        sdw_engine_close(e);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_job_may_end_its_steps_early),
         cmocka_unit_test(a_look_at_the_unfinished_picture_changes_nothing),
         cmocka_unit_test(kept_prompts_change_nothing),
+        cmocka_unit_test(a_second_job_with_the_same_prompt_runs_no_text_encoder),
     };
     return cmocka_run_group_tests(tests, write_models, NULL);
 }
