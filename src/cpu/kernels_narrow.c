@@ -139,5 +139,6 @@ void sdw_cpu_narrow_scalar(sdw_cpu_narrow *n, sdw_cpu_precision p)
     n->unit = "scalar";
     n->nr = COLUMNS;
     n->mr = ROWS;
+    n->rows_read = 1;
     sdw_cpu_narrow_scalar_attention(n, p);
 }

@@ -15,6 +15,9 @@ typedef struct way {
 
 static const way ways[] = {
 #if defined(__x86_64__)
+    { SDW_PRECISION_INT8, SDW_CPU_AMX_INT8, sdw_cpu_narrow_amx_int8 },
+    { SDW_PRECISION_BF16, SDW_CPU_AMX_BF16, sdw_cpu_narrow_amx_bf16 },
+    { SDW_PRECISION_F16, SDW_CPU_FP16, sdw_cpu_narrow_avx512_fp16 },
     { SDW_PRECISION_INT8, SDW_CPU_VNNI, sdw_cpu_narrow_vnni },
     { SDW_PRECISION_BF16, SDW_CPU_BF16, sdw_cpu_narrow_avx512_bf16 },
 #endif

@@ -103,6 +103,9 @@ typedef struct sdw_cpu_narrow {
     sdw_cpu_narrow_row_fn *row;
     sdw_cpu_narrow_weights_fn *weights;
     sdw_cpu_narrow_tile_fn *tile;
+    int rows_read;         /* tile and outer read (and ignore) rows up to the next multiple of it: memory there must be */
+    /* Around a thread's tiles and outer products, once per task; NULL: nothing to do. Between them the thread's AMX tiles are ours. */
+    void (*begin)(void), (*end)(void);
     sdw_cpu_narrow_peak_fn *peak; /* NULL: not known */
     int step_unit;         /* attention's runs and panels are multiples of it, in elements; a multiple of group */
     sdw_cpu_narrow_columns_fn *columns;
@@ -134,6 +137,22 @@ int sdw_cpu_narrow_blocks(const sdw_cpu_narrow *n, int steps);
 int sdw_cpu_narrow_block_steps(const sdw_cpu_narrow *n, int steps, int block);
 /* The same, padded. */
 int sdw_cpu_narrow_padded(const sdw_cpu_narrow *n, int steps);
+
+/* Rows of memory that belong behind the last packed row. */
+static inline size_t sdw_cpu_narrow_spare_rows(const sdw_cpu_narrow *n)
+{
+    return (size_t)n->rows_read - 1;
+}
+
+static inline void sdw_cpu_narrow_begin(const sdw_cpu_narrow *n)
+{
+    if (n->begin) n->begin();
+}
+
+static inline void sdw_cpu_narrow_end(const sdw_cpu_narrow *n)
+{
+    if (n->end) n->end();
+}
 
 /* Bytes of a whole panel of `steps` channels with `taps` taps each. */
 size_t sdw_cpu_narrow_panel_bytes(const sdw_cpu_narrow *n, int steps, int taps);

@@ -7,6 +7,9 @@
 
 void sdw_cpu_narrow_vnni(sdw_cpu_narrow *n);
 void sdw_cpu_narrow_avx512_bf16(sdw_cpu_narrow *n);
+void sdw_cpu_narrow_avx512_fp16(sdw_cpu_narrow *n);
+void sdw_cpu_narrow_amx_int8(sdw_cpu_narrow *n);
+void sdw_cpu_narrow_amx_bf16(sdw_cpu_narrow *n);
 /* All of attention but its products, for tables with 32 columns; called by those above. */
 void sdw_cpu_narrow_avx512_attention(sdw_cpu_narrow *n);
 

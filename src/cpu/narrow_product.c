@@ -53,6 +53,12 @@ static size_t rounded(size_t bytes)
     return (bytes + LINE - 1) / LINE * LINE;
 }
 
+/* All packed rows. */
+static size_t rows_bytes(const sdw_cpu_narrow *n, const sdw_cpu_narrow_product *p)
+{
+    return rounded(((size_t)p->blocks * (size_t)p->packed_rows + sdw_cpu_narrow_spare_rows(n)) * (size_t)p->stride);
+}
+
 void sdw_cpu_narrow_product_plan(const sdw_cpu_kernels *k, const sdw_cpu_shape *shape, const sdw_weight *w, int threads, sdw_cpu_narrow_product *p)
 {
     const sdw_cpu_narrow *n = k->narrow;
@@ -66,7 +72,7 @@ void sdw_cpu_narrow_product_plan(const sdw_cpu_kernels *k, const sdw_cpu_shape *
     p->tiles = shape->lanes * shape->h * p->tiles_per_row;
     plan_tasks(n, threads, p);
     size_t rows = (size_t)p->blocks * (size_t)p->packed_rows;
-    p->shared_bytes = rounded(rows * (size_t)p->stride) + (n->scaled ? rounded(rows * sizeof(sdw_cpu_narrow_scale)) : 0);
+    p->shared_bytes = rows_bytes(n, p) + (n->scaled ? rounded(rows * sizeof(sdw_cpu_narrow_scale)) : 0);
     size_t tiles = p->blocks > p->blocks_per_pass ? (size_t)sdw_cpu_ceil_div(p->tiles, p->tile_parts) : 1;
     size_t sums = rounded(tiles * (size_t)n->mr * (size_t)n->nr * sizeof(float)), wide = rounded(SDW_CPU_NARROW_BLOCK * sizeof(float));
     size_t columns = rounded((size_t)p->packed_w * sizeof(int32_t));
@@ -244,15 +250,16 @@ static void run_task(void *ctx, int index, int thread)
     w.tile1 = sdw_cpu_cut(p->tiles, p->tile_parts, tiles + 1);
     w.call.stride = p->stride;
     int first = sdw_cpu_cut(p->panels, p->panel_parts, panels), end = sdw_cpu_cut(p->panels, p->panel_parts, panels + 1);
+    sdw_cpu_narrow_begin(r->k->narrow);
     for (int panel = first; panel < end; panel++) run_panel(&w, panel, panel + 1 < end);
+    sdw_cpu_narrow_end(r->k->narrow);
 }
 
 void sdw_cpu_narrow_product_run(const sdw_cpu_kernels *k, sdw_cpu_pool *pool, const sdw_cpu_narrow_product *p, const sdw_cpu_operands *o,
                                 void *workspace, const atomic_bool *cancel)
 {
     struct run r = { .k = k, .p = p, .o = o, .a = workspace };
-    size_t rows = (size_t)p->blocks * (size_t)p->packed_rows;
-    r.scale = k->narrow->scaled ? (sdw_cpu_narrow_scale *)(void *)(r.a + rounded(rows * (size_t)p->stride)) : NULL;
+    r.scale = k->narrow->scaled ? (sdw_cpu_narrow_scale *)(void *)(r.a + rows_bytes(k->narrow, p)) : NULL;
     r.scratch = r.a + p->shared_bytes;
     sdw_cpu_pool_run(pool, p->shape.lanes * p->packed_h * p->chunks, pack_chunk, &r, cancel);
     sdw_cpu_pool_run(pool, p->tile_parts * p->panel_parts, run_task, &r, cancel);

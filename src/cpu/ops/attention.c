@@ -172,6 +172,7 @@ static void attend(work *w)
 {
     int most = panel_keys(w, w->panel1 - 1);
     for (int panel = w->panel0; panel < w->panel1; panel++) begin_panel(w, panel);
+    if (w->p->narrow) sdw_cpu_narrow_begin(w->p->narrow);
     for (int first = 0; first < most; first += w->p->keys_per_block) {
         load_block(w, first, min_int(most - first, w->p->keys_per_block));
         for (int panel = w->panel0; panel < w->panel1; panel++) {
@@ -179,6 +180,7 @@ static void attend(work *w)
             if (count > 0) add_block(w, panel, first, count);
         }
     }
+    if (w->p->narrow) sdw_cpu_narrow_end(w->p->narrow);
     for (int panel = w->panel0; panel < w->panel1; panel++) end_panel(w, panel);
 }
 

@@ -23,12 +23,12 @@ static int unit_steps(const sdw_cpu_narrow *n, int steps)
 /* Keys: rows, then their scales. Values: rows, their scales, then room to turn the block in f32. */
 static size_t key_rows_bytes(const sdw_cpu_attention *p)
 {
-    return (size_t)p->keys_per_block * (size_t)p->key_stride;
+    return ((size_t)p->keys_per_block + sdw_cpu_narrow_spare_rows(p->narrow)) * (size_t)p->key_stride;
 }
 
 static size_t value_rows_bytes(const sdw_cpu_attention *p)
 {
-    return (size_t)p->dim * (size_t)p->value_stride;
+    return ((size_t)p->dim + sdw_cpu_narrow_spare_rows(p->narrow)) * (size_t)p->value_stride;
 }
 
 void sdw_cpu_attention_narrow_plan(const sdw_cpu_kernels *k, sdw_cpu_attention *p)

@@ -1,0 +1,119 @@
+/* emulated.c - the products of AMX and AVX512-FP16, from the very source that those compile, over their operations in plain C. */
+#include <math.h>
+#include <string.h>
+
+#include "check_narrow.h"
+#include "core/half.h"
+
+/* ---- tiles of 16 rows times 64 bytes ---- */
+
+static _Alignas(64) uint8_t tiles[8][16 * 64];
+
+static void tile_load(uint8_t *tile, const char *from, ptrdiff_t stride)
+{
+    for (int r = 0; r < 16; r++) memcpy(tile + r * 64, from + r * stride, 64);
+}
+
+static void tile_store(const uint8_t *tile, char *to, ptrdiff_t stride)
+{
+    for (int r = 0; r < 16; r++) memcpy(to + r * stride, tile + r * 64, 64);
+}
+
+static void tile_bytes(uint8_t *sum, const uint8_t *rows, const uint8_t *panel, bool signed_rows)
+{
+    for (int r = 0; r < 16; r++)
+        for (int j = 0; j < 16; j++) {
+            int32_t v;
+            memcpy(&v, sum + r * 64 + j * 4, 4);
+            for (int s = 0; s < 64; s++) {
+                uint8_t a = rows[r * 64 + s], b = panel[s / 4 * 64 + j * 4 + s % 4];
+                v += signed_rows ? (int8_t)a * b : a * (int8_t)b;
+            }
+            memcpy(sum + r * 64 + j * 4, &v, 4);
+        }
+}
+
+static void tile_bf16(uint8_t *sum, const uint8_t *rows, const uint8_t *panel)
+{
+    for (int r = 0; r < 16; r++)
+        for (int j = 0; j < 16; j++) {
+            float v;
+            memcpy(&v, sum + r * 64 + j * 4, 4);
+            for (int s = 0; s < 32; s++) {
+                uint16_t a, b;
+                memcpy(&a, rows + r * 64 + s * 2, 2);
+                memcpy(&b, panel + s / 2 * 64 + j * 4 + s % 2 * 2, 2);
+                v += sdw_bf16_to_f32(a) * sdw_bf16_to_f32(b);
+            }
+            memcpy(sum + r * 64 + j * 4, &v, 4);
+        }
+}
+
+#define TILE_ZERO(t) memset(tiles[t], 0, sizeof tiles[t])
+#define TILE_LOAD(t, from, stride) tile_load(tiles[t], from, stride)
+#define TILE_STORE(t, to, stride) tile_store(tiles[t], (char *)(to), stride)
+#define TILE_BYTES_US(sum, rows, panel) tile_bytes(tiles[sum], tiles[rows], tiles[panel], false)
+#define TILE_BYTES_SU(sum, rows, panel) tile_bytes(tiles[sum], tiles[rows], tiles[panel], true)
+#define TILE_BF16(sum, rows, panel) tile_bf16(tiles[sum], tiles[rows], tiles[panel])
+#include "cpu/amx_products.h"
+
+/* ---- vectors of 32 values of f16 ---- */
+
+typedef struct halves {
+    uint16_t v[32];
+} halves;
+
+static halves load_halves(const void *from)
+{
+    halves h;
+    memcpy(&h, from, sizeof h);
+    return h;
+}
+
+/* Rounded to f32 and then to f16: exact for what the checker multiplies. */
+static halves multiply_add(halves sum, halves vector, const void *from)
+{
+    uint16_t one;
+    memcpy(&one, from, sizeof one);
+    for (int j = 0; j < 32; j++) sum.v[j] = sdw_f32_to_f16(fmaf(sdw_f16_to_f32(vector.v[j]), sdw_f16_to_f32(one), sdw_f16_to_f32(sum.v[j])));
+    return sum;
+}
+
+static void promote(float *c, halves sum, const float *alpha)
+{
+    for (int j = 0; j < 32; j++) c[j] = c[j] * (alpha ? alpha[j] : 1) + sdw_f16_to_f32(sum.v[j]);
+}
+
+static void store_halves(float *c, halves sum)
+{
+    for (int j = 0; j < 32; j++) c[j] = sdw_f16_to_f32(sum.v[j]);
+}
+
+#define FP16_VECTOR halves
+#define FP16_ZERO() ((halves){ { 0 } })
+#define FP16_LOAD(from) load_halves(from)
+#define FP16_MULTIPLY_ADD(sum, vector, from) (sum) = multiply_add(sum, vector, from)
+#define FP16_PROMOTE(c, sum, alpha) promote(c, sum, alpha)
+#define FP16_STORE(c, sum) store_halves(c, sum)
+#define FP16_INLINE static inline
+#define FP16_UNROLL
+#include "cpu/fp16_products.h"
+
+bool emulated_narrow(sdw_cpu_narrow *n, sdw_cpu_precision p)
+{
+    n->unit = "emulated";
+    n->begin = n->end = NULL;
+    if (p == SDW_PRECISION_F16) {
+        n->mr = FP16_ROWS;
+        n->tile = fp16_any_tile;
+        n->outer = fp16_any_outer;
+        n->step_unit = 1;
+        return true;
+    }
+    n->mr = AMX_ROWS;
+    n->rows_read = AMX_SIDE;
+    n->step_unit = AMX_BYTES / n->size;
+    n->tile = p == SDW_PRECISION_INT8 ? amx_tile_int8 : amx_tile_bf16;
+    n->outer = p == SDW_PRECISION_INT8 ? amx_outer_int8 : amx_outer_bf16;
+    return p == SDW_PRECISION_INT8 || p == SDW_PRECISION_BF16;
+}
