@@ -106,7 +106,7 @@ static inline sdw_weight *bench_weight(bench_bed *b, sdw_role role, int64_t out,
         sdw_from_f32(SDW_F16, &v, &raw[j], 1);
     }
     b->raw[i] = raw;
-    b->weight[i] = (sdw_weight){ .name = "weight", .role = role, .out = out, .in = in, .k = k, .source_count = 1 };
+    b->weight[i] = (sdw_weight){ .name = "weight", .role = role, .out = out, .in = in, .k = k, .source_count = 1, .narrowest = role == SDW_ROLE_VECTOR ? 0 : 8 };
     b->weight[i].source[0] = (sdw_weight_source){ .data = raw, .dtype = SDW_F16, .rows = out };
     return &b->weight[i];
 }

@@ -1,5 +1,5 @@
-/* kernels.c - speed of the CPU backend's heavy ops, as shares of the multiply-add peak, with other ways to the same result
- * beside them: convolutions without Winograd, and oneDNN when built with it.
+/* kernels.c - speed of the CPU backend's heavy ops, as shares of the f32 multiply-add peak, with other ways to the same result
+ * beside them: convolutions without Winograd, narrow arithmetics that the machine has, and oneDNN when built with it.
  * Usage: bench_kernels [THREADS [PART OF A NAME]]. SDW_CPU_MAX caps the instruction set.
  *
  * Rounds are interleaved (peak, then each way once) and timed by processor time over threads, so that other programs disturb
@@ -10,13 +10,25 @@
 #include "bed.h"
 #include "onednn.h"
 
-enum { ROUNDS_MAX = 41, ROUNDS_MIN = 5, WAYS = 4 };
+enum { ROUNDS_MAX = 41, ROUNDS_MIN = 5 };
+
+/* Ways to the same product: ours by the backend's options, oneDNN's by the library's; `against`: whose rate ours is held against. */
+enum { OURS, PLAIN, BF16, F16, INT8, OURS_END, DIRECT = OURS_END, WINOGRAD, BYTES, WAYS };
+static const struct { const char *title; sdw_backend_options options; onednn_way onednn; int against; } table[WAYS] = {
+    [OURS] = { .title = "f32", .options = { .precision = "f32" } },
+    [PLAIN] = { .title = "f32, plain sums", .options = { .precision = "f32", .plain_sums = true } },
+    [BF16] = { .title = "bf16", .options = { .precision = "bf16" } },
+    [F16] = { .title = "f16", .options = { .precision = "f16" } },
+    [INT8] = { .title = "int8", .options = { .precision = "int8" } },
+    [DIRECT] = { .title = "oneDNN direct", .onednn = ONEDNN_DIRECT, .against = OURS },
+    [WINOGRAD] = { .title = "oneDNN Winograd", .onednn = ONEDNN_WINOGRAD, .against = OURS },
+    [BYTES] = { .title = "oneDNN u8s8", .onednn = ONEDNN_BYTES, .against = INT8 },
+};
 
 typedef struct ways {
-    const bench_case *c;
     int threads;
-    bench_bed ours, plain;
-    onednn_bed direct, winograd;
+    bench_bed ours[OURS_END];
+    onednn_bed onednn[WAYS];
     bool has[WAYS];
 } ways;
 
@@ -29,9 +41,8 @@ static double used(void)
 
 static void run_way(ways *w, int way)
 {
-    if (way == 0) bench_run(&w->ours);
-    else if (way == 1) bench_run(&w->plain);
-    else onednn_run(way == 2 ? &w->direct : &w->winograd);
+    if (way < OURS_END) bench_run(&w->ours[way]);
+    else onednn_run(&w->onednn[way]);
 }
 
 /* Processor seconds per thread; short ones several times. */
@@ -48,21 +59,31 @@ static void print_cell(double share, double rate)
     else printf("  %15s", "-");
 }
 
-static void measure(sdw_backend *backend, sdw_backend *plain, const bench_case *c)
+static void open_ways(ways *w, sdw_backend *const *backend, const bench_case *c)
+{
+    for (int i = 0; i < OURS_END; i++)
+        if ((w->has[i] = backend[i] && (i != PLAIN || c->kind == BENCH_CONV))) bench_open(&w->ours[i], backend[i], c);
+    for (int i = OURS_END; i < WAYS; i++) w->has[i] = onednn_open(&w->onednn[i], c, table[i].onednn);
+}
+
+static void close_ways(ways *w)
+{
+    for (int i = 0; i < WAYS; i++)
+        if (i >= OURS_END) onednn_close(&w->onednn[i]);
+        else if (w->has[i]) bench_close(&w->ours[i]);
+}
+
+static void measure(sdw_backend *const *backend, const bench_case *c)
 {
     static double share[WAYS][ROUNDS_MAX], rate[WAYS][ROUNDS_MAX], against[WAYS][ROUNDS_MAX];
-    ways w = { .c = c, .threads = backend->api->threads(backend) };
-    bench_open(&w.ours, backend, c);
-    w.has[0] = true;
-    if ((w.has[1] = c->kind == BENCH_CONV)) bench_open(&w.plain, plain, c);
-    w.has[2] = onednn_open(&w.direct, c, false);
-    w.has[3] = onednn_open(&w.winograd, c, true);
-    double flop = w.ours.plan->flop, first[WAYS] = { 0 }, total = 0;
+    ways w = { .threads = backend[OURS]->api->threads(backend[OURS]) };
+    open_ways(&w, backend, c);
+    double flop = w.ours[OURS].plan->flop, first[WAYS] = { 0 }, total = 0;
     for (int i = 0; i < WAYS; i++)
         if (w.has[i]) run_way(&w, i), first[i] = time_way(&w, i, 1);
     int rounds = 0;
     while (rounds < ROUNDS_MAX && (total < 1.5 || rounds < ROUNDS_MIN)) {
-        double peak = backend->api->measure_peak(backend);
+        double peak = backend[OURS]->api->measure_peak(backend[OURS]);
         for (int i = 0; i < WAYS; i++) {
             if (!w.has[i]) continue;
             int repeats = first[i] < 0.02 ? (int)(0.02 / first[i]) + 1 : 1;
@@ -70,29 +91,30 @@ static void measure(sdw_backend *backend, sdw_backend *plain, const bench_case *
             total += seconds * repeats;
             rate[i][rounds] = flop / seconds * 1e-9;
             share[i][rounds] = 100 * rate[i][rounds] / peak;
-            against[i][rounds] = rate[0][rounds] / rate[i][rounds];
+            if (i >= OURS_END && w.has[table[i].against]) against[i][rounds] = rate[table[i].against][rounds] / rate[i][rounds];
         }
         rounds++;
     }
     printf("%-34s", c->name);
     for (int i = 0; i < WAYS; i++)
         if (w.has[i]) print_cell(bench_time_of(share[i], rounds).median, bench_time_of(rate[i], rounds).median);
-        else print_cell(0, 0);
-    for (int i = 2; i < WAYS; i++)
-        if (w.has[i]) printf("  %5.2f", bench_time_of(against[i], rounds).median);
+        else if (i < OURS_END ? backend[i] != NULL : ONEDNN_BUILT) print_cell(0, 0);
+    for (int i = OURS_END; i < WAYS; i++)
+        if (w.has[i] && w.has[table[i].against]) printf("  %s/%s %.2f", table[table[i].against].title, table[i].title, bench_time_of(against[i], rounds).median);
     printf("  (%d rounds)\n", rounds);
     fflush(stdout);
-    bench_close(&w.ours);
-    if (w.has[1]) bench_close(&w.plain);
-    onednn_close(&w.direct);
-    onednn_close(&w.winograd);
+    close_ways(&w);
 }
 
-static sdw_backend *open_backend(int threads, bool plain_sums)
+/* NULL: the machine has no instructions for it. */
+static sdw_backend *open_backend(int threads, int way)
 {
     sdw_error err = { 0 };
     sdw_backend *backend = NULL;
-    if (sdw_backend_cpu.open(&(sdw_backend_options){ .threads = threads, .plain_sums = plain_sums }, &backend, &err) != SDW_OK) bench_fail(&err);
+    sdw_backend_options o = table[way].options;
+    o.threads = threads;
+    sdw_status status = sdw_backend_cpu.open(&o, &backend, &err);
+    if (status != SDW_OK && status != SDW_UNSUPPORTED) bench_fail(&err);
     return backend;
 }
 
@@ -112,13 +134,17 @@ static void set_openmp(int threads, char **argv)
 int main(int argc, char **argv)
 {
     int threads = argc > 1 ? atoi(argv[1]) : 0;
-    sdw_backend *backend = open_backend(threads, false), *plain = open_backend(threads, true);
-    set_openmp(backend->api->threads(backend), argv);
-    printf("%s, peak %.0f GFLOP/s; GFLOP/s and share of the peak\n%-34s  %15s  %15s  %15s  %15s  against oneDNN\n", backend->api->describe(backend),
-           backend->api->measure_peak(backend), "", "sdw", "sdw, plain sums", "oneDNN direct", "oneDNN Winograd");
+    sdw_backend *backend[OURS_END];
+    for (int i = 0; i < OURS_END; i++) backend[i] = open_backend(threads, i);
+    set_openmp(backend[OURS]->api->threads(backend[OURS]), argv);
+    printf("%s, peak %.0f GFLOP/s; GFLOP/s and share of the f32 peak\n%-34s", backend[OURS]->api->describe(backend[OURS]),
+           backend[OURS]->api->measure_peak(backend[OURS]), "");
+    for (int i = 0; i < WAYS; i++)
+        if (i < OURS_END ? backend[i] != NULL : ONEDNN_BUILT) printf("  %15s", table[i].title);
+    putchar('\n');
     for (int i = 0; i < BENCH_CASES; i++)
-        if (argc < 3 || strstr(bench_cases[i].name, argv[2])) measure(backend, plain, &bench_cases[i]);
-    backend->api->close(backend);
-    plain->api->close(plain);
+        if (argc < 3 || strstr(bench_cases[i].name, argv[2])) measure(backend, &bench_cases[i]);
+    for (int i = 0; i < OURS_END; i++)
+        if (backend[i]) backend[i]->api->close(backend[i]);
     return 0;
 }

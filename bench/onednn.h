@@ -1,5 +1,5 @@
-/* onednn.h - the same product by oneDNN, side by side: convolutions (direct and Winograd) and matrix products, each in the
- * memory format that the library likes best, no conversion counted. Needs -DWITH_ONEDNN=ON; otherwise nothing is there. */
+/* onednn.h - the same product by oneDNN, side by side: convolutions (direct, Winograd, bytes) and matrix products (f32, bytes), each
+ * in the memory format that the library likes best, no conversion counted; bytes: u8 times s8 with a scale per output, to f32. Needs -DWITH_ONEDNN=ON; otherwise nothing is there. */
 #ifndef SDW_BENCH_ONEDNN_H
 #define SDW_BENCH_ONEDNN_H
 
@@ -7,7 +7,11 @@
 
 #include "bed.h"
 
+typedef enum onednn_way { ONEDNN_DIRECT, ONEDNN_WINOGRAD, ONEDNN_BYTES } onednn_way;
+
 #if defined(SDW_WITH_ONEDNN)
+
+enum { ONEDNN_BUILT = 1 };
 
 #include <oneapi/dnnl/dnnl.h>
 
@@ -26,52 +30,78 @@ static inline void onednn_need(dnnl_status_t s, const char *what)
     exit(1);
 }
 
-static inline dnnl_memory_desc_t onednn_desc(int rank, int64_t a, int64_t b, int64_t c, int64_t d)
+static inline dnnl_memory_desc_t onednn_desc(dnnl_data_type_t type, int rank, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     const dnnl_dims_t dims = { a, b, c, d };
     dnnl_memory_desc_t m;
-    onednn_need(dnnl_memory_desc_init_by_tag(&m, rank, dims, dnnl_f32, rank == 1 ? dnnl_a : dnnl_format_tag_any), "memory");
+    onednn_need(dnnl_memory_desc_init_by_tag(&m, rank, dims, type, rank == 1 ? dnnl_a : dnnl_format_tag_any), "memory");
     return m;
 }
 
-static inline dnnl_primitive_desc_t onednn_conv(const onednn_bed *b, const bench_case *c, bool winograd)
+/* Types of one way: source, weights, bias and destination. */
+static inline dnnl_data_type_t onednn_type(onednn_way way, int part)
 {
-    const dnnl_dims_t one = { 1, 1 };
-    dnnl_memory_desc_t src = onednn_desc(4, c->rows, c->in, c->h, c->w), weights = onednn_desc(4, c->out, c->in, 3, 3);
-    dnnl_memory_desc_t bias = onednn_desc(1, c->out, 0, 0, 0), dst = onednn_desc(4, c->rows, c->out, c->h, c->w);
-    dnnl_convolution_desc_t d;
-    dnnl_primitive_desc_t pd = NULL;
-    onednn_need(dnnl_convolution_forward_desc_init(&d, dnnl_forward_inference, winograd ? dnnl_convolution_winograd : dnnl_convolution_direct, &src,
-                                                   &weights, &bias, &dst, one, one, one), "convolution");
-    return dnnl_primitive_desc_create(&pd, &d, NULL, b->engine, NULL) == dnnl_success ? pd : NULL;
+    return way != ONEDNN_BYTES || part > 1 ? dnnl_f32 : part == 0 ? dnnl_u8 : dnnl_s8;
 }
 
-static inline dnnl_primitive_desc_t onednn_product(const onednn_bed *b, const bench_case *c)
+/* A scale per output, as quantised weights have. */
+static inline dnnl_primitive_attr_t onednn_attr(const bench_case *c, onednn_way way)
 {
-    dnnl_memory_desc_t src = onednn_desc(2, c->rows, c->in, 0, 0), weights = onednn_desc(2, c->out, c->in, 0, 0);
-    dnnl_memory_desc_t bias = onednn_desc(1, c->out, 0, 0, 0), dst = onednn_desc(2, c->rows, c->out, 0, 0);
-    dnnl_inner_product_desc_t d;
+    dnnl_primitive_attr_t attr = NULL;
+    float scale[1 << 14];
+    onednn_need(dnnl_primitive_attr_create(&attr), "attributes");
+    for (int i = 0; i < c->out; i++) scale[i] = 0.001f;
+    if (way == ONEDNN_BYTES) onednn_need(dnnl_primitive_attr_set_output_scales(attr, c->out, 1 << 1, scale), "scales");
+    return attr;
+}
+
+static inline dnnl_primitive_desc_t onednn_create(const onednn_bed *b, const bench_case *c, onednn_way way, const void *d)
+{
+    dnnl_primitive_attr_t attr = onednn_attr(c, way);
     dnnl_primitive_desc_t pd = NULL;
+    dnnl_status_t s = dnnl_primitive_desc_create(&pd, d, attr, b->engine, NULL);
+    dnnl_primitive_attr_destroy(attr);
+    return s == dnnl_success ? pd : NULL;
+}
+
+static inline dnnl_primitive_desc_t onednn_conv(const onednn_bed *b, const bench_case *c, onednn_way way)
+{
+    const dnnl_dims_t one = { 1, 1 };
+    dnnl_memory_desc_t src = onednn_desc(onednn_type(way, 0), 4, c->rows, c->in, c->h, c->w), weights = onednn_desc(onednn_type(way, 1), 4, c->out, c->in, 3, 3);
+    dnnl_memory_desc_t bias = onednn_desc(onednn_type(way, 2), 1, c->out, 0, 0, 0), dst = onednn_desc(onednn_type(way, 3), 4, c->rows, c->out, c->h, c->w);
+    dnnl_convolution_desc_t d;
+    onednn_need(dnnl_convolution_forward_desc_init(&d, dnnl_forward_inference, way == ONEDNN_WINOGRAD ? dnnl_convolution_winograd : dnnl_convolution_direct,
+                                                   &src, &weights, &bias, &dst, one, one, one), "convolution");
+    return onednn_create(b, c, way, &d);
+}
+
+static inline dnnl_primitive_desc_t onednn_product(const onednn_bed *b, const bench_case *c, onednn_way way)
+{
+    dnnl_memory_desc_t src = onednn_desc(onednn_type(way, 0), 2, c->rows, c->in, 0, 0), weights = onednn_desc(onednn_type(way, 1), 2, c->out, c->in, 0, 0);
+    dnnl_memory_desc_t bias = onednn_desc(onednn_type(way, 2), 1, c->out, 0, 0, 0), dst = onednn_desc(onednn_type(way, 3), 2, c->rows, c->out, 0, 0);
+    dnnl_inner_product_desc_t d;
     onednn_need(dnnl_inner_product_forward_desc_init(&d, dnnl_forward_inference, &src, &weights, &bias, &dst), "product");
-    return dnnl_primitive_desc_create(&pd, &d, NULL, b->engine, NULL) == dnnl_success ? pd : NULL;
+    return onednn_create(b, c, way, &d);
 }
 
 /* false: not a kind, or not a way, that the library has. */
-static inline bool onednn_open(onednn_bed *b, const bench_case *c, bool winograd)
+static inline bool onednn_open(onednn_bed *b, const bench_case *c, onednn_way way)
 {
     static const dnnl_query_t parts[] = { dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_weights_md, dnnl_query_dst_md };
     *b = (onednn_bed){ 0 };
-    if (c->up || c->norm || (c->kind != BENCH_CONV && c->kind != BENCH_LINEAR) || (winograd && c->kind != BENCH_CONV)) return false;
+    if (c->up || c->norm || (c->kind != BENCH_CONV && c->kind != BENCH_LINEAR) || (way == ONEDNN_WINOGRAD && c->kind != BENCH_CONV)) return false;
     onednn_need(dnnl_engine_create(&b->engine, dnnl_cpu, 0), "engine");
     onednn_need(dnnl_stream_create(&b->stream, b->engine, dnnl_stream_default_flags), "stream");
-    dnnl_primitive_desc_t pd = c->kind == BENCH_CONV ? onednn_conv(b, c, winograd) : onednn_product(b, c);
+    dnnl_primitive_desc_t pd = c->kind == BENCH_CONV ? onednn_conv(b, c, way) : onednn_product(b, c, way);
     if (!pd) return false;
     uint32_t seed = 3;
     for (int i = 0; i < 4; i++) {
         const dnnl_memory_desc_t *m = dnnl_primitive_desc_query_md(pd, parts[i], i == 2);
         size_t bytes = dnnl_memory_desc_get_size(m);
         b->data[i] = sdw_aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
-        for (size_t j = 0; j < bytes / 4; j++) ((float *)b->data[i])[j] = bench_random(&seed);
+        bool wide = onednn_type(way, i) == dnnl_f32;
+        for (size_t j = 0; wide && j < bytes / 4; j++) ((float *)b->data[i])[j] = bench_random(&seed);
+        for (size_t j = 0; !wide && j < bytes; j++) ((uint8_t *)b->data[i])[j] = (uint8_t)(bench_random(&seed) * 20 + 20);
         onednn_need(dnnl_memory_create(&b->memory[i], m, b->engine, b->data[i]), "memory");
     }
     onednn_need(dnnl_primitive_create(&b->primitive, pd), "primitive");
@@ -100,11 +130,12 @@ static inline void onednn_close(onednn_bed *b)
 
 #else
 
+enum { ONEDNN_BUILT = 0 };
 typedef struct onednn_bed { int none; } onednn_bed;
 
-static inline bool onednn_open(onednn_bed *b, const bench_case *c, bool winograd)
+static inline bool onednn_open(onednn_bed *b, const bench_case *c, onednn_way way)
 {
-    (void)b, (void)c, (void)winograd;
+    (void)b, (void)c, (void)way;
     return false;
 }
 

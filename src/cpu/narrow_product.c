@@ -7,7 +7,7 @@
 
 enum {
     PATCH_BYTES = 640 << 10,  /* of a task's packed rows: they should stay in a core's level-2 cache */
-    PASS_BYTES = 192 << 10,   /* of a panel's weights in one pass */
+    PASS_BYTES = 384 << 10,   /* of weights that all tiles of a task go past: some panels, or some blocks of one */
     ROWS_MOST = 1024, ROWS_LEAST = 128,
     CHUNK_PIXELS = 64,
     LINE = 64,                /* bytes */
@@ -30,6 +30,8 @@ static void plan_blocks(const sdw_cpu_narrow *n, sdw_cpu_narrow_product *p)
     p->blocks_per_pass = (int)(PASS_BYTES / (run * (size_t)p->taps));
     if (p->blocks_per_pass > SDW_CPU_NARROW_RUNS_MAX / p->taps) p->blocks_per_pass = SDW_CPU_NARROW_RUNS_MAX / p->taps;
     if (p->blocks_per_pass < 1) p->blocks_per_pass = 1;
+    p->group = p->blocks > p->blocks_per_pass ? 1 : (int)(PASS_BYTES / sdw_cpu_narrow_panel_bytes(n, p->shape.channels, p->taps));
+    if (p->group < 1) p->group = 1;
 }
 
 static void plan_tasks(const sdw_cpu_narrow *n, int threads, sdw_cpu_narrow_product *p)
@@ -165,7 +167,8 @@ static void pack_chunk(void *ctx, int index, int thread)
 typedef struct work {
     const struct run *r;
     float *sums;
-    int tile0, tile1;
+    int tile0, tile1, panel0, panel1;
+    size_t panel_bytes;
     sdw_cpu_narrow_tile call; /* runs of the pass; a, scale, c and rows change by tile */
 } work;
 
@@ -212,30 +215,51 @@ static void run_tile(work *w, int index, int panel, float *c, bool last)
     if (last) sdw_cpu_finish_part(r->k, r->o, &done);
 }
 
-static void run_panel(work *w, int panel, bool more)
+static const char *panel_at(const work *w, int panel)
 {
-    const struct run *r = w->r;
-    const sdw_cpu_narrow_product *p = r->p;
-    const sdw_cpu_narrow *n = r->k->narrow;
-    size_t panel_bytes = sdw_cpu_narrow_panel_bytes(n, p->shape.channels, p->taps);
-    const char *at = (const char *)r->o->weight->packed + (size_t)panel * panel_bytes, *next = at + panel_bytes;
-    int tiles = w->tile1 - w->tile0, passes = sdw_cpu_ceil_div(p->blocks, p->blocks_per_pass);
+    return (const char *)w->r->o->weight->packed + (size_t)panel * w->panel_bytes;
+}
+
+/* A panel's weights behind its factors; those go into the call. */
+static const char *begin_panel(work *w, int panel)
+{
+    const sdw_cpu_narrow *n = w->r->k->narrow;
+    const char *at = panel_at(w, panel);
     w->call.factor = n->scaled ? (const float *)(const void *)at : NULL;
-    at += sdw_cpu_narrow_head_bytes(n);
-    for (int pass = 0; pass < passes; pass++) {
-        int first = pass * p->blocks_per_pass, end = first + p->blocks_per_pass < p->blocks ? first + p->blocks_per_pass : p->blocks;
-        if (passes > 1 || w->call.count == 0) list_runs(w, first, end);
+    return at + sdw_cpu_narrow_head_bytes(n);
+}
+
+/* All tiles past some panels that fit the cache together: a tile's rows stay near while its panels go by. */
+static void run_group(work *w, int first, int count)
+{
+    int tiles = w->tile1 - w->tile0, more = w->panel1 - first - count < count ? w->panel1 - first - count : count;
+    list_runs(w, 0, w->r->p->blocks);
+    for (int i = 0; i < tiles; i++)
+        for (int j = 0; j < count; j++) {
+            if (more > 0) sdw_cpu_prefetch_part(panel_at(w, first + count), w->panel_bytes * (size_t)more, tiles * count, i * count + j);
+            w->call.b = begin_panel(w, first + j);
+            run_tile(w, w->tile0 + i, first + j, w->sums, true);
+        }
+}
+
+/* All tiles past one panel, some blocks at a time. */
+static void run_in_passes(work *w, int panel)
+{
+    const sdw_cpu_narrow_product *p = w->r->p;
+    int tiles = w->tile1 - w->tile0, size = w->r->k->narrow->mr * w->r->k->narrow->nr;
+    const char *at = begin_panel(w, panel);
+    for (int block = 0; block < p->blocks; block += p->blocks_per_pass) {
+        bool last = block + p->blocks_per_pass >= p->blocks;
+        list_runs(w, block, last ? p->blocks : block + p->blocks_per_pass);
         size_t bytes = pass_bytes(w);
         w->call.b = at;
-        w->call.add = pass > 0;
+        w->call.add = block > 0;
         at += bytes;
-        if (pass + 1 < passes) next = at;
+        const char *next = last ? panel_at(w, panel + 1) : at;
         for (int i = 0; i < tiles; i++) {
-            float *c = w->sums + (passes > 1 ? (ptrdiff_t)i * n->mr * n->nr : 0);
-            if (more || pass + 1 < passes) sdw_cpu_prefetch_part(next, bytes, tiles, i);
-            run_tile(w, w->tile0 + i, panel, c, pass == passes - 1);
+            if (!last || panel + 1 < w->panel1) sdw_cpu_prefetch_part(next, bytes, tiles, i);
+            run_tile(w, w->tile0 + i, panel, w->sums + (ptrdiff_t)i * size, last);
         }
-        next = (const char *)r->o->weight->packed + (size_t)(panel + 1) * panel_bytes;
     }
 }
 
@@ -248,10 +272,14 @@ static void run_task(void *ctx, int index, int thread)
     work w = { .r = r, .sums = (float *)(void *)(r->scratch + (size_t)thread * p->scratch_bytes) };
     w.tile0 = sdw_cpu_cut(p->tiles, p->tile_parts, tiles);
     w.tile1 = sdw_cpu_cut(p->tiles, p->tile_parts, tiles + 1);
+    w.panel0 = sdw_cpu_cut(p->panels, p->panel_parts, panels);
+    w.panel1 = sdw_cpu_cut(p->panels, p->panel_parts, panels + 1);
+    w.panel_bytes = sdw_cpu_narrow_panel_bytes(r->k->narrow, p->shape.channels, p->taps);
     w.call.stride = p->stride;
-    int first = sdw_cpu_cut(p->panels, p->panel_parts, panels), end = sdw_cpu_cut(p->panels, p->panel_parts, panels + 1);
     sdw_cpu_narrow_begin(r->k->narrow);
-    for (int panel = first; panel < end; panel++) run_panel(&w, panel, panel + 1 < end);
+    for (int panel = w.panel0; panel < w.panel1; panel += p->group)
+        if (p->blocks > p->blocks_per_pass) run_in_passes(&w, panel);
+        else run_group(&w, panel, w.panel1 - panel < p->group ? w.panel1 - panel : p->group);
     sdw_cpu_narrow_end(r->k->narrow);
 }
 

@@ -21,7 +21,7 @@ typedef struct sdw_cpu_narrow_product {
     int chunks;                          /* pieces in which a packed picture row is packed */
     ptrdiff_t stride;                    /* bytes of a packed row of one block */
     int tiles_per_row, tiles;            /* of a picture row; in all */
-    int panels, panel_outputs;
+    int panels, panel_outputs, group;    /* group: panels that a tile goes past in turn */
     int tile_parts, panel_parts;         /* tasks */
     size_t shared_bytes, scratch_bytes;  /* of all threads together, of each */
     size_t workspace;                    /* in all */

@@ -40,11 +40,11 @@ typedef struct sdw_cpu_part {
     int64_t out_row;
 } sdw_cpu_part;
 
-/* Each lane's pixels or tokens as one long row: what a linear map sees. */
-static inline sdw_cpu_shape sdw_cpu_row_shape(const sdw_tensor *x)
+/* Pixels or tokens as one long row, of each lane if something differs between lanes, else of all: what a linear map sees. */
+static inline sdw_cpu_shape sdw_cpu_row_shape(const sdw_tensor *x, bool by_lane)
 {
-    int rows = x->h * x->w;
-    return (sdw_cpu_shape){ .lanes = x->n, .h = 1, .w = rows, .src_h = 1, .src_w = rows, .in_h = 1, .in_w = rows, .channels = x->c, .side = 1, .stride = 1 };
+    int lanes = by_lane ? x->n : 1, rows = (int)sdw_tensor_rows(x) / lanes;
+    return (sdw_cpu_shape){ .lanes = lanes, .h = 1, .w = rows, .src_h = 1, .src_w = rows, .in_h = 1, .in_w = rows, .channels = x->c, .side = 1, .stride = 1 };
 }
 
 /* Segments of the input's channels, and how many of its values segment i holds. */

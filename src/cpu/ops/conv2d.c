@@ -85,7 +85,7 @@ static bool plan_matmul(const sdw_cpu_kernels *k, int threads, const sdw_op *op,
 
 static bool plan_row(const sdw_cpu_kernels *k, int threads, const sdw_op *op, choice *c, size_t *ret_workspace)
 {
-    sdw_cpu_shape s = sdw_cpu_row_shape(op->in);
+    sdw_cpu_shape s = sdw_cpu_row_shape(op->in, true);
     if (!is_row(op)) return false;
     sdw_cpu_product_plan(k, &s, op->args.conv2d.weight, threads, &c->plan.product);
     *ret_workspace = c->plan.product.scratch_bytes * (size_t)threads;

@@ -19,7 +19,7 @@ static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw
     c->narrow = sdw_cpu_narrow_takes(k, w);
     op->choice = c;
     if (c->narrow) {
-        sdw_cpu_shape s = sdw_cpu_row_shape(op->in);
+        sdw_cpu_shape s = sdw_cpu_row_shape(op->in, false);
         sdw_cpu_narrow_product_plan(k, &s, w, threads, &c->plan.narrow);
         op->workspace = c->plan.narrow.workspace;
     } else {

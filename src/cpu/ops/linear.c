@@ -23,7 +23,7 @@ static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw
     op->choice = c;
     c->narrow = sdw_cpu_narrow_takes(k, w);
     c->copied = op->args.linear.pre.coeffs != NULL;
-    sdw_cpu_shape s = sdw_cpu_row_shape(x);
+    sdw_cpu_shape s = sdw_cpu_row_shape(x, c->copied);
     if (c->narrow) {
         sdw_cpu_narrow_product_plan(k, &s, w, threads, &c->plan.narrow);
         op->workspace = c->plan.narrow.workspace;
