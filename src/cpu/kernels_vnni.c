@@ -93,19 +93,24 @@ SDW_INLINE const char *multiply(const int rows, const bool signed_rows, const ch
     return b;
 }
 
-/* factor * (scale * sum + shift * sum of weights) onto what c holds. */
+/* factor * (scale * sum + shift * sum of weights) onto what c holds. What all rows share is read before c is written. */
 SDW_INLINE void settle(const int rows, __m512i sum[][2], const sdw_cpu_narrow_scale *scale, const float *sums, const float *factor, float *c, bool add)
 {
+    __m512 total[2], by[2];
+    for (int j = 0; j < 2; j++) {
+        by[j] = _mm512_loadu_ps(factor + j * LANES);
+        total[j] = _mm512_loadu_ps(sums + j * LANES);
+    }
     SDW_UNROLL
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
+        __m512 wide = _mm512_set1_ps(scale[r].scale), shift = _mm512_set1_ps(scale[r].shift);
         SDW_UNROLL
         for (int j = 0; j < 2; j++) {
             float *to = c + r * COLUMNS + j * LANES;
-            __m512 shifted = _mm512_mul_ps(_mm512_set1_ps(scale[r].shift), _mm512_loadu_ps(sums + j * LANES));
-            __m512 v = _mm512_fmadd_ps(_mm512_set1_ps(scale[r].scale), _mm512_cvtepi32_ps(sum[r][j]), shifted);
-            __m512 f = _mm512_loadu_ps(factor + j * LANES);
-            _mm512_storeu_ps(to, add ? _mm512_fmadd_ps(v, f, _mm512_loadu_ps(to)) : _mm512_mul_ps(v, f));
+            __m512 v = _mm512_fmadd_ps(wide, _mm512_cvtepi32_ps(sum[r][j]), _mm512_mul_ps(shift, total[j]));
+            _mm512_storeu_ps(to, add ? _mm512_fmadd_ps(v, by[j], _mm512_loadu_ps(to)) : _mm512_mul_ps(v, by[j]));
         }
+    }
 }
 
 SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)

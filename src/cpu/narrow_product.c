@@ -10,6 +10,7 @@ enum {
     PASS_BYTES = 384 << 10,   /* of weights that all tiles of a task go past: some panels, or some blocks of one */
     ROWS_MOST = 1024, ROWS_LEAST = 128,
     CHUNK_PIXELS = 64,
+    AHEAD_FLOATS = 1280,      /* of input fetched before they are packed */
     LINE = 64,                /* bytes */
 };
 
@@ -155,7 +156,9 @@ static void pack_chunk(void *ctx, int index, int thread)
             copy_pixel(r, row, line * p->packed_w + packed_column(p, q - 1));
         } else {
             int64_t pixel = ((int64_t)lane * s->src_h + (int64_t)y * s->src_h / s->in_h) * s->src_w + column;
-            pack_pixel(r, r->o->in + pixel * r->o->in_stride, lane, row, wide);
+            const float *src = r->o->in + pixel * r->o->in_stride;
+            sdw_cpu_prefetch_part((const char *)(src + sdw_cpu_ceil_div(AHEAD_FLOATS, s->channels) * r->o->in_stride), (size_t)s->channels * sizeof(float), 1, 0);
+            pack_pixel(r, src, lane, row, wide);
         }
         before = column;
     }
