@@ -17,6 +17,7 @@ typedef struct sdw_request_record {
     sdw_params params;             /* init_image and mask are not written, and NULL after reading */
     const char *version;           /* of the program; NULL = ours */
     const char *model, *config_dir, *variant, *prediction; /* as the user gave them; NULL = not given */
+    const char *precision;         /* other than f32; NULL = f32, or not known */
     const char *family, *backend;  /* for people */
     const char *init_image_sha256, *mask_sha256; /* 64 hex digits; NULL = no such picture */
     void *owner;                   /* set by reading */

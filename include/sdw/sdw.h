@@ -40,6 +40,7 @@ typedef struct sdw_engine_options {
     const char *variant;     /* weight variant to insist on, such as "fp16"; NULL = plain, else fp16 */
     const char *prediction;  /* "epsilon" or "v_prediction"; NULL = the model's */
     const char *isa;         /* cap: "scalar", "avx2", "avx512"; NULL = $SDW_CPU_MAX, else the best */
+    const char *precision;   /* of the heavy products: "f32", "f16", "bf16", "int8", "auto"; NULL = $SDW_PRECISION, else "f32" */
     int threads;             /* 0 = all that the process may use */
     uint64_t memory_limit;   /* bytes the process may need in all; 0 = what the machine has */
     int release_parts;       /* 1: free a part's weights as soon as a call needs it no more (programs that draw once) */
@@ -158,6 +159,7 @@ typedef struct sdw_part_info {
 
 typedef struct sdw_model_info {
     const char *path, *family, *family_summary, *class_name, *prediction, *scheduler, *backend;
+    const char *precision;       /* in effect, never "auto"; static storage */
     const sdw_part_info *parts;
     int part_count;
     int default_width, default_height, default_steps;

@@ -180,9 +180,9 @@ static void put_ops(sdw_buf *b, const sdw_bench_stage *s)
 
 static void put_json(sdw_buf *b, const sdw_model_info *m, const sdw_bench_result *r)
 {
-    sdw_buf_printf(b, "{\"family\":\"%s\",\"backend\":\"%s\",\"width\":%d,\"height\":%d,\"rows\":%d,\"peak_gflops\":%.2f,"
+    sdw_buf_printf(b, "{\"family\":\"%s\",\"backend\":\"%s\",\"precision\":\"%s\",\"width\":%d,\"height\":%d,\"rows\":%d,\"peak_gflops\":%.2f,"
                       "\"seconds_load\":%.4f,\"peak_memory_mib\":%.1f,\"stages\":[",
-                   m->family, m->backend, r->width, r->height, r->rows, r->peak_gflops, r->seconds_load, peak_memory());
+                   m->family, m->backend, m->precision, r->width, r->height, r->rows, r->peak_gflops, r->seconds_load, peak_memory());
     for (int i = 0; i < SDW_BENCH_STAGES; i++) {
         const sdw_bench_stage *s = &r->stage[i];
         sdw_buf_printf(b, "%s{\"name\":\"%s\",\"seconds\":%.6f,\"gflop\":%.4f,\"gflops\":%.3f,\"ratio\":%.4f,"

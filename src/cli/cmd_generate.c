@@ -77,6 +77,7 @@ static void borrow_from_record(work *w)
 {
     sdw_request_record *r = &w->request.record;
     sdw_cli_model_defaults(&w->model, r->model, r->config_dir, r->variant, r->prediction);
+    w->model.options.precision = r->precision;
 }
 
 static sdw_status open_engine(work *w, sdw_error *err)
@@ -93,6 +94,7 @@ static sdw_status open_engine(work *w, sdw_error *err)
     r->prediction = w->model.options.prediction;
     r->family = info->family;
     r->backend = info->backend;
+    r->precision = strcmp(info->precision, "f32") ? info->precision : NULL;
     return SDW_OK;
 }
 

@@ -11,6 +11,8 @@ static void add_options(sdw_cli_options *o)
           .range = "a whole number from 1 to 1024", .default_text = "all that the process may use" },
         { .name = "isa", .value = "NAME", .group = "machine", .help = "use no instructions beyond these",
           .range = "scalar, avx2 or avx512", .default_text = "$SDW_CPU_MAX, else the best there is" },
+        { .name = "precision", .value = "NAME", .group = "machine", .help = "arithmetic of the heavy layers; auto = the fastest here that keeps near f32",
+          .range = "f32, f16, bf16, int8 or auto", .default_text = "$SDW_PRECISION, else f32" },
     };
     sdw_cli_add(o, rows, (int)(sizeof rows / sizeof rows[0]));
 }
@@ -35,7 +37,7 @@ static void print_warning(void *ctx, const char *sentence)
 static sdw_status replay(sdw_cli_options *o, sdw_oracle_totals *totals, sdw_error *err)
 {
     bool failures_only = sdw_cli_on(o, "failures");
-    sdw_oracle_options options = { .isa = sdw_cli_value(o, "isa"), .only = sdw_cli_value(o, "only"), .line = print_line,
+    sdw_oracle_options options = { .isa = sdw_cli_value(o, "isa"), .precision = sdw_cli_value(o, "precision"), .only = sdw_cli_value(o, "only"), .line = print_line,
                                    .warn = print_warning, .ctx = &failures_only };
     sdw_status s = sdw_cli_int(o, "threads", 1, 1024, 0, &options.threads, err);
     if (s == SDW_OK && !o->word_count)

@@ -25,6 +25,8 @@ void sdw_cli_engine_options(sdw_cli_options *o)
           .help = "refuse a request that needs more memory; K, M, G and T may follow", .default_text = "what the machine has" },
         { .name = "isa", .value = "NAME", .group = "machine", .help = "use no instructions beyond these",
           .range = "scalar, avx2 or avx512", .default_text = "$SDW_CPU_MAX, else the best there is" },
+        { .name = "precision", .value = "NAME", .group = "machine", .help = "arithmetic of the heavy layers; auto = the fastest here that keeps near f32",
+          .range = "f32, f16, bf16, int8 or auto", .default_text = "$SDW_PRECISION, else f32" },
     };
     sdw_cli_add(o, rows, (int)(sizeof rows / sizeof rows[0]));
 }
@@ -66,6 +68,7 @@ sdw_status sdw_cli_model_fill(sdw_cli_model *m, const sdw_cli_options *o, sdw_cl
     override(&e->variant, o, "variant");
     override(&e->prediction, o, "prediction");
     override(&e->isa, o, "isa");
+    override(&e->precision, o, "precision");
     sdw_status s = sdw_cli_int(o, "threads", 1, 1024, 0, &e->threads, err);
     if (s == SDW_OK) s = sdw_cli_bytes(o, "memory-limit", &e->memory_limit, err);
     if (s != SDW_OK) return s;

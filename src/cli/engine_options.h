@@ -9,7 +9,7 @@
 #include "cli/options.h"
 #include "sdw/sdw.h"
 
-/* Adds --model, --config, --variant, --prediction, --threads, --memory-limit, --isa. */
+/* Adds --model, --config, --variant, --prediction, --threads, --memory-limit, --isa, --precision. */
 void sdw_cli_engine_options(sdw_cli_options *o);
 
 typedef struct sdw_cli_model {

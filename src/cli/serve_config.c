@@ -34,6 +34,8 @@ static sdw_status engine_options(const sdw_cli_options *o, sdw_serve_config *c, 
     e->variant = sdw_cli_value(o, "variant");
     e->prediction = sdw_cli_value(o, "prediction");
     e->isa = sdw_cli_value(o, "isa");
+    e->precision = sdw_cli_value(o, "precision");
+    if (!e->precision && sdw_cli_on(o, "use-f16")) e->precision = "auto";
     sdw_status s = sdw_cli_int(o, "threads", 1, 1024, 0, &e->threads, err);
     if (s == SDW_OK) s = sdw_cli_bytes(o, "memory-limit", &e->memory_limit, err);
     return s;

@@ -67,7 +67,9 @@ static void log_warnings(const service *s, const sdw_cli_options *o)
     bool loopback = !bind || !strncmp(bind, "127.", 4) || !strcmp(bind, "::1") || !strcmp(bind, "localhost");
     if (!loopback && (!key || !*key))
         sdw_log(SDW_LOG_WARNING, "everybody who reaches this address may use the worker: set a key (--api-key-file)", "address", bind, NULL);
-    if (sdw_cli_on(o, "use-f16")) sdw_log(SDW_LOG_WARNING, "--use-f16: the CPU computes in f32 in this build", NULL);
+    const char *precision = s->config.worker.engine.precision;
+    if (sdw_cli_on(o, "use-f16") && precision && strcmp(precision, "auto") != 0)
+        sdw_log(SDW_LOG_WARNING, "--use-f16: not used, --precision says which arithmetic is wanted", "precision", precision, NULL);
     const char *argv_key = sdw_cli_value(o, "api-key");
     if (argv_key && !o->origin[sdw_cli_find(o, "api-key")])
         sdw_log(SDW_LOG_WARNING, "--api-key: others on this machine can read command lines; prefer --api-key-file or the environment", NULL);

@@ -18,7 +18,7 @@ typedef struct cpu_backend {
     sdw_cpu_kernels k;
     sdw_cpu_narrow narrow; /* k points to it, or not */
     sdw_cpu_pool *pool;
-    char text[64];
+    char text[96];
 } cpu_backend;
 
 static const sdw_cpu_op *const op_table[SDW_OP_COUNT] = {
@@ -71,7 +71,9 @@ static sdw_status cpu_open(const sdw_backend_options *o, sdw_backend **ret, sdw_
         return status;
     }
     int threads = sdw_cpu_pool_threads(b->pool);
-    snprintf(b->text, sizeof b->text, "CPU, %s, %d thread%s", sdw_cpu_isa_name(flags), threads, threads == 1 ? "" : "s");
+    const char *narrow = b->k.narrow ? b->k.narrow->name : "", *unit = b->k.narrow ? b->k.narrow->unit : "";
+    snprintf(b->text, sizeof b->text, "CPU, %s, %s%s%s%s%d thread%s", sdw_cpu_isa_name(flags), narrow, *narrow ? " by " : "", unit, *narrow ? ", " : "",
+             threads, threads == 1 ? "" : "s");
     *ret = &b->base;
     return SDW_OK;
 }
@@ -86,6 +88,11 @@ static void cpu_close(sdw_backend *b)
 static const char *cpu_describe(sdw_backend *b)
 {
     return self(b)->text;
+}
+
+static const char *cpu_precision(sdw_backend *b)
+{
+    return self(b)->k.narrow ? self(b)->k.narrow->name : "f32";
 }
 
 static sdw_status cpu_pack(sdw_backend *b, sdw_weight **weights, size_t count, sdw_packed_fn *done, void *ctx, sdw_error *err)
@@ -217,6 +224,7 @@ const sdw_backend_api sdw_backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,
+    .precision = cpu_precision,
     .pack = cpu_pack,
     .unpack = cpu_unpack,
     .packed_bytes = cpu_packed_bytes,

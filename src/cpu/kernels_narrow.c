@@ -132,7 +132,7 @@ void sdw_cpu_narrow_scalar(sdw_cpu_narrow *n, sdw_cpu_precision p)
 {
     static const sdw_cpu_narrow table[SDW_PRECISIONS] = {
         [SDW_PRECISION_INT8] = { .name = "int8", .size = 1, .group = 4, .scaled = true, .row = row_int8, .weights = weights_int8, .tile = tile_int8 },
-        [SDW_PRECISION_BF16] = { .name = "bf16", .size = 2, .group = 2, .winograd_wins = true, .row = row_bf16, .weights = weights_bf16, .tile = tile_bf16 },
+        [SDW_PRECISION_BF16] = { .name = "bf16", .size = 2, .group = 2, .spares_skips = true, .winograd_wins = true, .row = row_bf16, .weights = weights_bf16, .tile = tile_bf16 },
         [SDW_PRECISION_F16] = { .name = "f16", .size = 2, .group = 1, .winograd_wins = true, .row = row_f16, .weights = weights_f16, .tile = tile_f16 },
     };
     *n = table[p];

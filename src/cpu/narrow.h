@@ -98,6 +98,7 @@ typedef struct sdw_cpu_narrow {
     int size;              /* bytes of an element */
     int group;             /* consecutive steps side by side in a panel: int8 4, bf16 2, f16 1 */
     bool scaled;           /* rows have scales, panels factors and sums */
+    bool spares_skips;     /* weights on the residual path stay f32, see sdw_weight */
     bool winograd_wins;    /* 3x3 convolutions with stride 1 are better off in f32 by Winograd's transforms */
     int nr, mr;            /* nr: that of the kernel table it goes with; mr: rows of the largest tile */
     sdw_cpu_narrow_row_fn *row;

@@ -10,7 +10,7 @@ enum { TAPS_MAX = 9, CHUNK = SDW_CPU_NARROW_BLOCK * TAPS_MAX, BYTES = 2 /* of an
 bool sdw_cpu_narrow_takes(const sdw_cpu_kernels *k, const sdw_weight *w)
 {
     const sdw_cpu_narrow *n = k->narrow;
-    if (!n || !w->narrowest || w->narrowest > 8 * n->size) return false;
+    if (!n || !w->narrowest || w->narrowest > 8 * n->size || (w->skip && n->spares_skips)) return false;
     if (w->role == SDW_ROLE_CONV) return w->k == 1 || !n->winograd_wins;
     return w->role == SDW_ROLE_MATRIX || w->role == SDW_ROLE_GLU;
 }

@@ -83,6 +83,7 @@ static sdw_status describe(sdw_engine *e, sdw_error *err)
     e->info = (sdw_model_info){
         .path = files->path, .family = files->family->name, .family_summary = files->family->summary, .class_name = files->class_name,
         .scheduler = e->scheduler, .backend = e->pipeline->backend->api->describe(e->pipeline->backend), .parts = e->part,
+        .precision = e->pipeline->backend->api->precision(e->pipeline->backend),
         .default_width = side, .default_height = side, .default_steps = files->family->defaults.steps,
         .default_guidance = files->family->defaults.guidance, .inpaint = shape->unet_in_channels != shape->latent_channels,
     };
@@ -104,7 +105,8 @@ sdw_status sdw_engine_open(const sdw_engine_options *o, sdw_engine **ret_engine,
     e->memory_limit = o->memory_limit ? o->memory_limit : sdw_memory_total();
     if (!e->memory_limit) e->memory_limit = UINT64_MAX;
     sdw_warnings warnings = { 0 };
-    sdw_pipeline_options po = { .model = o->model, .config_dir = o->config_dir, .variant = o->variant, .prediction = o->prediction, .isa = o->isa, .threads = o->threads };
+    sdw_pipeline_options po = { .model = o->model, .config_dir = o->config_dir, .variant = o->variant, .prediction = o->prediction, .isa = o->isa,
+                                .precision = o->precision, .threads = o->threads };
     sdw_status status = sdw_pipeline_open(&po, &e->pipeline, &warnings, err);
     if (status == SDW_OK) status = describe(e, err);
     sdw_engine_warn_all(e, &warnings);

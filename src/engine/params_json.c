@@ -19,7 +19,7 @@ typedef struct extra {
 #define EXTRA(member) { #member, offsetof(sdw_request_record, member) }
 static const extra extras[] = {
     { "sdw", offsetof(sdw_request_record, version) },
-    EXTRA(model), EXTRA(config_dir), EXTRA(variant), EXTRA(prediction), EXTRA(family), EXTRA(backend),
+    EXTRA(model), EXTRA(config_dir), EXTRA(variant), EXTRA(prediction), EXTRA(precision), EXTRA(family), EXTRA(backend),
     EXTRA(init_image_sha256), EXTRA(mask_sha256),
 };
 #define EXTRA_COUNT (sizeof extras / sizeof extras[0])

@@ -137,7 +137,7 @@ sdw_status sdw_pipeline_open(const sdw_pipeline_options *o, sdw_pipeline **ret, 
     if (!p) return sdw_fail_memory(err, "pipeline", sizeof *p);
     atomic_init(&p->cancel, false);
     pthread_mutex_init(&p->size_mutex, NULL);
-    sdw_backend_options bo = { .threads = o->threads, .isa = o->isa };
+    sdw_backend_options bo = { .threads = o->threads, .isa = o->isa, .precision = o->precision };
     sdw_status status = sdw_backend_cpu.open(&bo, &p->backend, err);
     if (status == SDW_OK) status = open_model(p, o, warnings, err);
     if (status != SDW_OK) {

@@ -15,7 +15,7 @@
 typedef struct sdw_pipeline sdw_pipeline;
 
 typedef struct sdw_pipeline_options {
-    const char *model, *config_dir, *variant, *prediction, *isa;
+    const char *model, *config_dir, *variant, *prediction, *isa, *precision;
     int threads;
 } sdw_pipeline_options;
 

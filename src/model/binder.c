@@ -109,7 +109,7 @@ static sdw_weight *start(sdw_binder *b, const char *name, sdw_role role, int64_t
         if (!failed(b)) sdw_fail(&b->error, SDW_NO_MEMORY, "%s: out of memory for the table of weights", b->part);
         return NULL;
     }
-    *w = (sdw_weight){ .name = full, .role = role, .out = out, .in = in, .k = k, .narrowest = b->narrowest };
+    *w = (sdw_weight){ .name = full, .role = role, .out = out, .in = in, .k = k, .narrowest = b->narrowest, .skip = b->skip };
     return w;
 }
 

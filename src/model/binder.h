@@ -23,6 +23,7 @@ typedef struct sdw_binder {
     sdw_binder_item_fn *item;  /* may be NULL */
     void *item_ctx;
     int narrowest;             /* given to every weight made from now on, see sdw_weight; a walk sets it */
+    bool skip;                 /* likewise */
     char prefix[160];          /* put before every name, see sdw_binder_enter */
     sdw_weight **list;         /* every weight made; arena */
     int count, capacity;

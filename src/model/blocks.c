@@ -48,7 +48,9 @@ void sdw_walk_resnet(sdw_binder *b, sdw_resnet *r)
     b->narrowest = bears;
     r->norm2 = sdw_walk_norm(b, "norm2", r->out);
     r->conv2 = sdw_walk_conv3x3(b, "conv2", r->out, r->out);
+    b->skip = true;
     if (r->in != r->out) r->shortcut = sdw_walk_conv1x1(b, "conv_shortcut", r->out, r->in);
+    b->skip = false;
 }
 
 sdw_pre sdw_record_norm(sdw_graph *g, const sdw_affine *norm, const sdw_tensor *x, int groups, float eps, sdw_act act)

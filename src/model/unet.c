@@ -48,8 +48,10 @@ static void walk_transformer(sdw_binder *b, sdw_unet *u, const char *path, sdw_u
     if (!t->block) return;
     sdw_binder_enter(b, "%s.", path);
     t->norm = sdw_walk_norm(b, "norm", t->channels);
+    b->skip = true;
     t->proj_in = conv ? sdw_walk_conv1x1(b, "proj_in", t->channels, t->channels) : sdw_walk_linear(b, "proj_in", t->channels, t->channels);
     t->proj_out = conv ? sdw_walk_conv1x1(b, "proj_out", t->channels, t->channels) : sdw_walk_linear(b, "proj_out", t->channels, t->channels);
+    b->skip = false;
     for (int i = 0; i < t->depth; i++) {
         sdw_binder_enter(b, "%s.transformer_blocks.%d.", path, i);
         walk_block(b, u, t->channels, &t->block[i]);

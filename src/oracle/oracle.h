@@ -24,6 +24,7 @@ typedef void sdw_oracle_line_fn(void *ctx, const sdw_oracle_line *line);
 
 typedef struct sdw_oracle_options {
     const char *isa;          /* as in sdw_engine_options */
+    const char *precision;    /* likewise; narrow ones are held to wider tolerances */
     int threads;
     const char *only;         /* replay only vectors whose name contains this; NULL = all */
     sdw_oracle_line_fn *line; /* may be NULL */

@@ -28,6 +28,8 @@ typedef struct sdw_backend_api {
     void (*close)(sdw_backend *b); /* accepts NULL */
     /* One line for a person: "CPU, AVX-512, 2 threads". Valid until close. */
     const char *(*describe)(sdw_backend *b);
+    /* Arithmetic of the heavy products, "f32" or narrower. Static storage. */
+    const char *(*precision)(sdw_backend *b);
     /* Fills packed and packed_bytes of every weight that has none, in parallel; deterministic. On failure what was packed stays
      * packed (unpack frees it). */
     sdw_status (*pack)(sdw_backend *b, sdw_weight **weights, size_t count, sdw_packed_fn *done, void *ctx, sdw_error *err);

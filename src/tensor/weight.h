@@ -33,6 +33,7 @@ typedef struct sdw_weight {
     int source_count;
     sdw_weight_source source[SDW_WEIGHT_SOURCES_MAX];
     int narrowest;     /* bits of the narrowest arithmetic that the layer bears, as its model says: 16 or 8; 0 = f32 only */
+    bool skip;         /* lies on the residual path around blocks: what it rounds, everything behind it sees */
     void *packed;      /* backend's private form; NULL until packed */
     size_t packed_bytes;
 } sdw_weight;

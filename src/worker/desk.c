@@ -84,6 +84,8 @@ static void preview_of_result(sdw_worker *w, const sdw_desk_task *task)
 static sdw_request_record record_of(const sdw_desk_task *task, int i)
 {
     sdw_request_record r = { .params = task->params, .model = task->ticket->model_id };
+    const char *precision = task->ticket->entry->precision;
+    if (precision && strcmp(precision, "f32") != 0) r.precision = precision;
     bool shared = r.params.rng_batch && strcmp(r.params.rng_batch, "shared") == 0;
     r.params.init_image = r.params.mask = NULL;
     if (!shared) {

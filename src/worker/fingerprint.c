@@ -114,6 +114,7 @@ sdw_status sdw_model_fingerprint(const sdw_engine_options *o, char ret[SDW_DIGES
     if (s == SDW_OK) s = add_text(d, o->variant, err);
     if (s == SDW_OK) s = add_text(d, o->prediction, err);
     if (s == SDW_OK) s = add_model(d, o->model, err);
+    if (s == SDW_OK && o->precision && strcmp(o->precision, "f32") != 0) s = add_text(d, o->precision, err);
     if (s == SDW_OK && o->config_dir) s = add_model(d, o->config_dir, err);
     if (s == SDW_OK) s = sdw_digest_hex(d, ret, err);
     sdw_digest_close(d);

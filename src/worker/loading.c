@@ -88,9 +88,11 @@ static sdw_status open_and_pack(sdw_worker *w, sdw_model_entry *m, sdw_error *er
         if (status == SDW_OK) status = w->x->open(&o, &model, err);
         if (status != SDW_OK) return status;
         char fingerprint[SDW_DIGEST_HEX_SIZE];
+        o.precision = w->x->info(model)->precision; /* what "auto" and the environment came to */
         sdw_keeping_fingerprint(w, &o, fingerprint);
         pthread_mutex_lock(&w->mutex);
         memcpy(m->fingerprint, fingerprint, sizeof m->fingerprint);
+        m->precision = o.precision;
         m->model = model;
         if (w->stop_now) w->x->cancel(model, true);
         pthread_mutex_unlock(&w->mutex);

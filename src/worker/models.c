@@ -24,6 +24,7 @@ sdw_model_entry *sdw_model_entry_create(const char *id, const sdw_engine_options
     ok = copy_text(&m->options.variant) && ok;
     ok = copy_text(&m->options.prediction) && ok;
     ok = copy_text(&m->options.isa) && ok;
+    ok = copy_text(&m->options.precision) && ok;
     m->options.release_parts = 0; /* weights stay between jobs */
     if (ok) return m;
     sdw_model_entry_free(m, NULL);
@@ -39,5 +40,6 @@ void sdw_model_entry_free(sdw_model_entry *m, const sdw_executor *x)
     sdw_free((void *)m->options.variant);
     sdw_free((void *)m->options.prediction);
     sdw_free((void *)m->options.isa);
+    sdw_free((void *)m->options.precision);
     sdw_free(m);
 }

@@ -14,6 +14,7 @@ typedef struct sdw_model_entry {
     int holders;
     bool in_table;
     char fingerprint[SDW_DIGEST_HEX_SIZE]; /* set once, before model; "" where nothing is journalled, or there are no files */
+    const char *precision;       /* in effect, or NULL; static storage; set with the fingerprint */
     sdw_exec_model *model;       /* NULL until the engine thread has opened it; then fixed until the last holder goes */
     bool loaded, loading;        /* its weights */
     bool unload_wanted;

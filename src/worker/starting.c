@@ -103,7 +103,7 @@ void sdw_engine_start(sdw_worker *w, sdw_ticket *t)
     sdw_worker_wake(w, &t->id);
     sdw_worker_wake(w, NULL);
     if (t->model_hash[0] && t->entry->fingerprint[0] && strcmp(t->model_hash, t->entry->fingerprint) != 0) {
-        sdw_engine_fail(w, t, "MODEL_CHANGED", "the files of the model are not those that the job was accepted for");
+        sdw_engine_fail(w, t, "MODEL_CHANGED", "the model's files or its precision are not those that the job was accepted for");
         return;
     }
     sdw_status status = prepare(w, t, &err);

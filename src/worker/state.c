@@ -110,7 +110,8 @@ static bool same_text(const char *a, const char *b)
 static bool same_options(const sdw_engine_options *a, const sdw_engine_options *b)
 {
     return same_text(a->model, b->model) && same_text(a->config_dir, b->config_dir) && same_text(a->variant, b->variant) &&
-           same_text(a->prediction, b->prediction) && same_text(a->isa, b->isa) && a->threads == b->threads && a->memory_limit == b->memory_limit;
+           same_text(a->prediction, b->prediction) && same_text(a->isa, b->isa) &&
+           same_text(a->precision, b->precision) && a->threads == b->threads && a->memory_limit == b->memory_limit;
 }
 
 /* Mutex held. */

@@ -26,6 +26,9 @@ refuse 1 "nowhere.txt" $gen --prompt-file nowhere.txt
 refuse 2 "threads.*'0' given, want a whole number from 1" $gen --prompt a --threads 0
 refuse 2 "memory-limit.*'much' given" $gen --prompt a --memory-limit much
 
+refuse 2 'precision: "int4", want f32, f16, bf16, int8 or auto' $gen --prompt a --precision int4
+refuse 1 "precision: int8 needs a processor with AVX512-VNNI or AMX-INT8.*AVX2" $gen --prompt a --precision int8 --isa avx2
+
 # ---- fields ----
 g="generate --model model -o out/x.png --prompt a"
 refuse 2 "width: '100' given, want a whole number from 64 to 2048, a multiple of 8" $g --width 100

@@ -33,6 +33,8 @@ run 0 "info" "$SDW" info model --plan 128x64
 for word in "family *sd15" "unet" "vae" "text_encoder" "F16" "memory for 128x64" "in all"; do
     expect "info tells $word" grep -q "$word" stdout.txt
 done
+run 0 "info in another precision" "$SDW" info model --isa scalar --precision int8
+expect "info names the arithmetic" grep -q "int8 by scalar" stdout.txt
 run 0 "info of the demo model" "$SDW" info
 
 run 0 "bench" "$SDW" bench --model model --width 64 --height 64 --steps 2 --json

@@ -146,7 +146,7 @@ static sdw_status fake_open(const sdw_engine_options *o, sdw_exec_model **ret, s
     strncpy(m->path, o->model, sizeof m->path - 1);
     m->limit = o->memory_limit ? o->memory_limit : (uint64_t)4 << 30;
     m->part = (sdw_part_info){ .name = "unet", .parameters = 1000, .file_bytes = 2000, .packed_bytes = (uint64_t)1 << 20, .dtypes = "F16" };
-    m->info = (sdw_model_info){ .path = m->path, .family = "sd15", .family_summary = "no weights at all", .class_name = "FakePipeline",
+    m->info = (sdw_model_info){ .path = m->path, .family = "sd15", .family_summary = "no weights at all", .class_name = "FakePipeline", .precision = o->precision ? o->precision : "f32",
                                 .prediction = "epsilon", .scheduler = "euler", .backend = "fake", .parts = &m->part, .part_count = 1,
                                 .default_width = 512, .default_height = 512, .default_steps = 20, .default_guidance = 7.5 };
     count(&counts.models, 1);

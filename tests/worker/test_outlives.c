@@ -406,6 +406,36 @@ static void the_same_id_over_other_files_is_another_model(void **state)
     }
 }
 
+/* "auto" counts as what it came to, and f32 as it did before there was a choice. */
+static void another_precision_is_another_model(void **state)
+{
+    (void)state;
+    static const struct { const char *first, *then; bool changed; } cases[] = { { NULL, "f32", false }, { "f32", "int8", true }, { "int8", NULL, true }, { "int8", "int8", false } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bed b;
+        wipe(NULL);
+        write_model("weights");
+        sdw_worker_options o = { .engine = { .model = "model.safetensors", .precision = cases[i].first }, .model_id = "mine" };
+        open_state(&b, &o);
+        bed_wait_phase(&b, SDW_WORKER_IDLE);
+        sdw_job_request hold = bed_request("hold-at=1"), r = bed_request("x");
+        bed_submit(&b, &hold);
+        assert_true(fake_wait_held());
+        sdw_job_id id = bed_submit(&b, &r);
+        bed_close(&b);
+        fake_release();
+        o.engine.precision = cases[i].then;
+        open_state(&b, &o);
+        if (!cases[i].changed) assert_true(fake_wait_held());
+        fake_release();
+        assert_int_equal(bed_wait_end(&b, &id), cases[i].changed ? SDW_JOB_FAILED : SDW_JOB_COMPLETED);
+        sdw_job_view v = bed_view(&b, &id);
+        assert_string_equal(v.error.code, cases[i].changed ? "MODEL_CHANGED" : "");
+        sdw_job_view_finish(&v);
+        bed_close(&b);
+    }
+}
+
 /* ---- Idempotency-Key ---- */
 
 static sdw_status submit_key(bed *b, const char *key, int body, sdw_job_id *ret_id, sdw_submit_answer *ret_answer)
@@ -680,6 +710,7 @@ int main(void)
         cmocka_unit_test_setup(a_lost_input_picture_fails_its_job_alone, wipe),
         cmocka_unit_test_setup(jobs_of_another_model_fail_with_its_name, wipe),
         cmocka_unit_test_setup(the_same_id_over_other_files_is_another_model, wipe),
+        cmocka_unit_test_setup(another_precision_is_another_model, wipe),
         cmocka_unit_test_setup(a_key_gives_the_same_job_also_after_a_restart, wipe),
         cmocka_unit_test_setup(a_job_that_was_running_in_two_deaths_is_failed, wipe),
         cmocka_unit_test_setup(one_death_is_forgiven_and_stops_on_purpose_do_not_count, wipe),

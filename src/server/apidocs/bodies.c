@@ -64,6 +64,7 @@ ROWS device[] = {
 };
 ROWS capabilities[] = {
     { "model_type", "string", NULL }, { "variant", "string|null", "null while no model is loaded" },
+    { "precision", "string|null", "of the heavy layers: f32, f16, bf16 or int8; null while no model is loaded" },
     { "img2img", "boolean", NULL }, { "inpainting", "boolean", NULL }, { "needs_mask", "boolean", NULL }, { "lora", "boolean", NULL },
     { "controlnet", "boolean", NULL }, { "default_size", "integer[2]", "width, height" }, { "supported_sizes", "integer[2][]", NULL },
     { "default_steps", "integer", NULL }, { "default_guidance", "number", NULL }, { "supports_guidance", "boolean", NULL },
