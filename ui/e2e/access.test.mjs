@@ -143,34 +143,56 @@ scene("light on a desktop and dark on a phone: the colours have contrast", async
 
 // ---- the keyboard ----
 
-scene("Tab reaches every control of every page, and where it is can be seen", async (page) => {
-  for (const name of PAGES) {
-    await visit(page, name);
-    await page.reload(); // Tab begins at the top again
-    await page.locator(".status.idle").waitFor();
-    if (name === "inpaint") await field(page, "Picture file").setInputFiles(photo);
-    await page.waitForTimeout(200);
-    await page.evaluate(() => { document.activeElement.blur(); window.reached = new Set(); });
-    for (let i = 0; i < 120; i++) {
-      await page.keyboard.press("Tab");
-      const more = await page.evaluate(() => {
-        const e = document.activeElement;
-        if (e === document.body || window.reached.has(e)) return false;
-        window.reached.add(e);
-        const s = getComputedStyle(e);
-        if (s.outlineStyle === "none" || parseFloat(s.outlineWidth) < 2) throw new Error(`no ring around ${e.outerHTML.slice(0, 120)}`);
-        return true;
-      });
-      if (!more) break;
-    }
-    const missed = await page.evaluate(() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=application]")]
-      .filter((e) => e.checkVisibility() && !e.disabled && e.tabIndex >= 0 && !window.reached.has(e)).map((e) => e.outerHTML.slice(0, 120)));
-    assert.deepEqual(missed, [], name);
-    // What Tab leaves out has a twin or a button that it does reach.
-    const out = await page.evaluate(() => [...document.querySelectorAll("input[tabindex='-1']")].map((e) => e.type));
-    assert.ok(out.every((t) => t === "range" || t === "file"), String(out));
+/** Tab through a page from its top: what was reached, and an error where the ring cannot be seen. */
+async function tabThrough(page) {
+  await page.reload(); // Tab begins at the top again
+  await page.locator(".status.idle").waitFor();
+  if (page.url().endsWith("inpaint")) {
+    await field(page, "Picture file").setInputFiles(photo);
+    await page.getByRole("application").waitFor();
   }
-});
+  await page.evaluate(() => { document.activeElement.blur(); window.reached = new Set(); });
+  for (let i = 0; i < 120; i++) {
+    await page.keyboard.press("Tab");
+    const more = await page.evaluate(() => {
+      const e = document.activeElement;
+      if (e === document.body || window.reached.has(e)) return false;
+      window.reached.add(e);
+      const style = getComputedStyle(e), box = e.getBoundingClientRect();
+      if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) throw new Error(`no ring around ${e.outerHTML.slice(0, 120)}`);
+      const hit = document.elementFromPoint(box.left + box.width / 2, box.top + Math.min(box.height / 2, 40));
+      if (!hit || !(e.contains(hit) || hit.contains(e))) throw new Error(`${hit?.outerHTML.slice(0, 80)} covers ${e.outerHTML.slice(0, 120)}`);
+      return true;
+    });
+    if (!more) return;
+  }
+}
+
+for (const [view, viewport] of [["desktop", { width: 1280, height: 860 }], ["phone", { width: 360, height: 740 }]]) {
+  scene(`${view}: Tab reaches every control of every page, with a ring that nothing covers`, async (page) => {
+    for (const name of PAGES) {
+      await visit(page, name);
+      await tabThrough(page);
+      const missed = await page.evaluate(() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [role=application]")]
+        .filter((e) => e.checkVisibility() && !e.disabled && e.tabIndex >= 0 && !window.reached.has(e)).map((e) => e.outerHTML.slice(0, 120)));
+      assert.deepEqual(missed, [], name);
+      // What Tab leaves out has a twin or a button that it does reach.
+      const out = await page.evaluate(() => [...document.querySelectorAll("input[tabindex='-1']")].map((e) => e.type));
+      assert.ok(out.every((t) => t === "range" || t === "file"), String(out));
+    }
+  }, { viewport });
+}
+
+scene("a refused field on a phone is focused where it can be seen", async (page) => {
+  await prompt(page).fill("x");
+  await field(page, "Steps").fill("151");
+  await generate(page).click();
+  await page.locator("[aria-invalid=true]:focus").waitFor();
+  await until("in view", () => page.evaluate(() => {
+    const e = document.activeElement, b = e.getBoundingClientRect();
+    return document.elementFromPoint(b.left + b.width / 2, b.top + b.height / 2) === e;
+  }));
+}, { viewport: { width: 360, height: 740 }, hasTouch: true });
 
 scene("a screen reader hears how the job goes", async (page) => {
   await page.evaluate(() => {

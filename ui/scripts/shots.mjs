@@ -34,7 +34,7 @@ const desk = { viewport: { width: 1180, height: 800 } };
   await context.close();
 }
 {
-  const { page, context } = await openPage(browser, worker.url, { ...desk, colorScheme: "dark" });
+  const { page, context } = await openPage(browser, worker.url, { viewport: { width: 1180, height: 590 }, colorScheme: "dark" });
   await page.goto(`${worker.url}/#/gallery`);
   await page.getByRole("button", { name: /^Open/ }).first().waitFor();
   await page.waitForTimeout(800);
