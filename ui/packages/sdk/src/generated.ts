@@ -4,6 +4,8 @@ export interface Capabilities {
   model_type: string;
   /** null while no model is loaded */
   variant: string | null;
+  /** of the heavy layers: f32, f16, bf16 or int8; null while no model is loaded */
+  precision: string | null;
   img2img: boolean;
   inpainting: boolean;
   needs_mask: boolean;
