@@ -11,6 +11,8 @@
 #ifndef SDW_CPU_AMX_PRODUCTS_H
 #define SDW_CPU_AMX_PRODUCTS_H
 
+#include <string.h>
+
 #include "cpu/narrow.h"
 
 #if defined(TILE_ZERO) /* else nothing: a header must compile alone */
@@ -110,6 +112,45 @@ static void amx_tile_bf16(const sdw_cpu_narrow_tile *t)
     for (int j = 0; j < t->rows * AMX_COLUMNS; j++) c[j] = t->add ? c[j] + sum[j] : sum[j];
 }
 
+/* Scores of one row onto the largest; a NaN is taken where it comes last. */
+static inline void amx_raise(const float *restrict c, float *restrict most)
+{
+    for (int j = 0; j < AMX_COLUMNS; j++) most[j] = most[j] > c[j] ? most[j] : c[j];
+}
+
+static void amx_scores_int8(const sdw_cpu_narrow_scores *s)
+{
+    _Alignas(64) int32_t sum[AMX_ROWS * AMX_COLUMNS];
+    bool both = s->rows > AMX_SIDE;
+    amx_zero(both);
+    amx_add_su(s->a, s->stride, s->b, s->steps / AMX_BYTES, both);
+    amx_store(sum, both);
+    float *restrict most = s->most;
+    for (int r = 0; r < s->rows; r++) {
+        float *restrict c = s->c + r * AMX_COLUMNS, scale = s->sign[r].scale;
+        int32_t start = s->sign[r].start;
+        for (int j = 0; j < AMX_COLUMNS; j++) {
+            float v = (float)(sum[r * AMX_COLUMNS + j] + start) * scale;
+            c[j] = v;
+            most[j] = most[j] > v ? most[j] : v;
+        }
+    }
+}
+
+static void amx_scores_bf16(const sdw_cpu_narrow_scores *s)
+{
+    _Alignas(64) float sum[AMX_ROWS * AMX_COLUMNS];
+    bool both = s->rows > AMX_SIDE, whole = s->rows == AMX_ROWS;
+    amx_zero(both);
+    amx_add_bf16(s->a, s->stride, s->b, s->steps * 2 / AMX_BYTES, both);
+    amx_store(whole ? s->c : sum, both);
+    for (int r = 0; r < s->rows; r++) {
+        float *c = s->c + r * AMX_COLUMNS;
+        if (!whole) memcpy(c, sum + r * AMX_COLUMNS, AMX_COLUMNS * sizeof *c);
+        amx_raise(c, s->most);
+    }
+}
+
 static void amx_outer_int8(const sdw_cpu_narrow_outer *o)
 {
     _Alignas(64) int32_t sum[AMX_ROWS * AMX_COLUMNS];
@@ -119,7 +160,7 @@ static void amx_outer_int8(const sdw_cpu_narrow_outer *o)
     amx_store(sum, both);
     const float *restrict factor = o->factor, *restrict alpha = o->alpha;
     for (int r = 0; r < o->rows; r++) {
-        float *restrict c = o->c + r * AMX_COLUMNS, scale = o->scale[r];
+        float *restrict c = o->c + r * AMX_COLUMNS, scale = o->sign[r].scale;
         for (int j = 0; j < AMX_COLUMNS; j++) c[j] = c[j] * alpha[j] + (float)sum[r * AMX_COLUMNS + j] * (scale * factor[j]);
     }
 }

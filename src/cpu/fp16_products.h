@@ -8,6 +8,7 @@
  *     FP16_MULTIPLY_ADD(sum, vector, from)  sum += vector * the one value at from, rounded once
  *     FP16_PROMOTE(c, sum, alpha)  c[0..31] = c * alpha + sum in f32; alpha may be NULL: 1
  *     FP16_STORE(c, sum)      c[0..31] = sum in f32
+ *     FP16_RAISE(most, c)     most[0..31] = max(most, c) in f32, a NaN of c as x86 has it
  *     FP16_INLINE, FP16_UNROLL */
 #ifndef SDW_CPU_FP16_PRODUCTS_H
 #define SDW_CPU_FP16_PRODUCTS_H
@@ -78,6 +79,20 @@ FP16_INLINE void fp16_outer(const int rows, const sdw_cpu_narrow_outer *o)
     }
 }
 
+FP16_INLINE void fp16_scores(const int rows, const sdw_cpu_narrow_scores *s)
+{
+    const char *a = s->a, *b = s->b;
+    for (int left = s->steps; left > 0; left -= FP16_PROMOTED, a += FP16_PROMOTED * FP16_SIZE) {
+        FP16_VECTOR sum[FP16_ROWS];
+        b = fp16_multiply(rows, a, s->stride, fp16_part(left), b, sum);
+        FP16_UNROLL
+        for (int r = 0; r < rows; r++)
+            if (left < s->steps) FP16_PROMOTE(s->c + r * FP16_COLUMNS, sum[r], NULL);
+            else FP16_STORE(s->c + r * FP16_COLUMNS, sum[r]);
+    }
+    for (int r = 0; r < rows; r++) FP16_RAISE(s->most, s->c + r * FP16_COLUMNS);
+}
+
 #define FP16_EACH_ROWS(X)                                                                                             \
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) \
     X(22) X(23) X(24) X(25) X(26) X(27) X(28)
@@ -85,6 +100,10 @@ FP16_INLINE void fp16_outer(const int rows, const sdw_cpu_narrow_outer *o)
     static void fp16_tile_##n(const sdw_cpu_narrow_tile *t)   \
     {                                                         \
         fp16_tile(n, t);                                      \
+    }                                                         \
+    static void fp16_scores_##n(const sdw_cpu_narrow_scores *s) \
+    {                                                         \
+        fp16_scores(n, s);                                    \
     }                                                         \
     static void fp16_outer_##n(const sdw_cpu_narrow_outer *o) \
     {                                                         \
@@ -99,6 +118,14 @@ static void fp16_any_tile(const sdw_cpu_narrow_tile *t)
     static sdw_cpu_narrow_tile_fn *const by_rows[FP16_ROWS + 1] = { FP16_EACH_ROWS(ENTER) };
 #undef ENTER
     by_rows[t->rows](t);
+}
+
+static void fp16_any_scores(const sdw_cpu_narrow_scores *s)
+{
+#define ENTER(n) [n] = fp16_scores_##n,
+    static sdw_cpu_narrow_scores_fn *const by_rows[FP16_ROWS + 1] = { FP16_EACH_ROWS(ENTER) };
+#undef ENTER
+    by_rows[s->rows](s);
 }
 
 static void fp16_any_outer(const sdw_cpu_narrow_outer *o)

@@ -98,6 +98,7 @@ void sdw_cpu_narrow_amx_int8(sdw_cpu_narrow *n)
     n->row = sdw_cpu_row_int8_avx512;
     n->weights = sdw_cpu_weights_int8_avx512;
     n->tile = amx_tile_int8;
+    n->scores = amx_scores_int8;
     n->outer = amx_outer_int8;
     n->peak = peak_int8;
 }
@@ -108,6 +109,7 @@ void sdw_cpu_narrow_amx_bf16(sdw_cpu_narrow *n)
     n->row = sdw_cpu_row_bf16_avx512;
     n->weights = sdw_cpu_weights_bf16_avx512;
     n->tile = amx_tile_bf16;
+    n->scores = amx_scores_bf16;
     n->outer = amx_outer_bf16;
     n->peak = peak_bf16;
     n->winograd_wins = false; /* sixteen times the rate of f32 beats a quarter of the products */

@@ -80,54 +80,49 @@ SDW_INLINE __m512 largest(const float *src, int dim)
     return _mm512_mask_mov_ps(most, bad, _mm512_set1_ps(NAN));
 }
 
-static void columns_int8(void *panel, float *factor, float *sums, const float *src, int dim, int steps)
+static void columns_int8(void *panel, float *by, const float *src, int dim, int steps)
 {
+    const __m512i middle = _mm512_set1_epi8((char)128);
     for (int j = 0; j < COLUMNS; j += LANES) {
         __m512 most = largest(src + j, dim);
         __mmask16 good = _mm512_cmp_ps_mask(most, _mm512_setzero_ps(), _CMP_GT_OQ);
         __m512 inverse = _mm512_maskz_div_ps(good, _mm512_set1_ps(127), most);
-        __m512i total = _mm512_setzero_si512();
         for (int i = 0; i < steps; i += 4) {
             __m512i v[4];
             SDW_UNROLL
-            for (int s = 0; s < 4; s++) {
-                v[s] = _mm512_maskz_cvtps_epi32(good, _mm512_mul_ps(row_or_zero(src + j, i + s, dim), inverse));
-                total = _mm512_add_epi32(total, v[s]);
-            }
+            for (int s = 0; s < 4; s++) v[s] = _mm512_maskz_cvtps_epi32(good, _mm512_mul_ps(row_or_zero(src + j, i + s, dim), inverse));
             __m512i bytes = interleaved_bytes(_mm512_packs_epi32(v[0], v[1]), _mm512_packs_epi32(v[2], v[3]), true);
-            _mm512_storeu_si512((char *)panel + ((ptrdiff_t)i * COLUMNS + j * 4), bytes);
+            _mm512_storeu_si512((char *)panel + ((ptrdiff_t)i * COLUMNS + j * 4), _mm512_xor_si512(bytes, middle));
         }
-        _mm512_storeu_ps(factor + j, _mm512_mul_ps(most, _mm512_set1_ps(1.0f / 127)));
-        _mm512_storeu_ps(sums + j, _mm512_cvtepi32_ps(total));
+        _mm512_storeu_ps(by + j, _mm512_mul_ps(most, _mm512_set1_ps(1.0f / 127)));
     }
 }
 
-static void columns_bf16(void *panel, float *factor, float *sums, const float *src, int dim, int steps)
+static void columns_bf16(void *panel, float *by, const float *src, int dim, int steps)
 {
-    (void)factor;
-    (void)sums;
+    (void)by;
     for (int i = 0; i < steps; i += 2)
         for (int j = 0; j < COLUMNS; j += LANES)
             _mm512_storeu_si512((char *)panel + ((ptrdiff_t)i * COLUMNS + j * 2) * 2,
                                 interleaved_bf16(canonical(row_or_zero(src + j, i, dim)), canonical(row_or_zero(src + j, i + 1, dim))));
 }
 
-static void columns_f16(void *panel, float *factor, float *sums, const float *src, int dim, int steps)
+static void columns_f16(void *panel, float *by, const float *src, int dim, int steps)
 {
-    (void)factor;
-    (void)sums;
+    (void)by;
     for (int i = 0; i < steps; i++)
         for (int j = 0; j < COLUMNS; j += LANES)
             _mm256_storeu_si256((void *)((uint16_t *)panel + (ptrdiff_t)i * COLUMNS + j),
                                 _mm512_cvtps_ph(row_or_zero(src + j, i, dim), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
-/* ---- values ---- */
+/* ---- keys and values ---- */
 
-static void values_int8(void *dst, float *scale, const float *src, int n, int padded)
+static void signed_int8(void *dst, sdw_cpu_narrow_sign *sign, const float *src, int n, int padded)
 {
     const __m512 infinity = _mm512_set1_ps(INFINITY);
     __m512 most = _mm512_setzero_ps();
+    __m512i sum = _mm512_setzero_si512();
     __mmask16 bad = 0;
     for (int i = 0; i < n; i += LANES) {
         __m512 x = _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes_below(n - i), src + i));
@@ -139,20 +134,21 @@ static void values_int8(void *dst, float *scale, const float *src, int n, int pa
     for (int i = 0; i < padded; i += LANES) {
         __mmask16 m = bad ? 0 : lanes_below(n - i);
         __m512i v = _mm512_maskz_cvtps_epi32(m, _mm512_mul_ps(_mm512_maskz_loadu_ps(m, src + i), inverse));
+        sum = _mm512_add_epi32(sum, v);
         _mm_storeu_si128((void *)((char *)dst + i), _mm512_cvtsepi32_epi8(v));
     }
-    *scale = bad ? NAN : size * (1.0f / 127);
+    *sign = (sdw_cpu_narrow_sign){ bad ? NAN : size * (1.0f / 127), -128 * _mm512_reduce_add_epi32(sum) };
 }
 
-static void values_bf16(void *dst, float *scale, const float *src, int n, int padded)
+static void signed_bf16(void *dst, sdw_cpu_narrow_sign *sign, const float *src, int n, int padded)
 {
-    (void)scale;
+    (void)sign;
     sdw_cpu_row_bf16_avx512(dst, NULL, src, n, padded);
 }
 
-static void values_f16(void *dst, float *scale, const float *src, int n, int padded)
+static void signed_f16(void *dst, sdw_cpu_narrow_sign *sign, const float *src, int n, int padded)
 {
-    (void)scale;
+    (void)sign;
     for (int i = 0; i < padded; i += LANES)
         _mm256_storeu_si256((void *)((uint16_t *)dst + i), _mm512_cvtps_ph(_mm512_maskz_loadu_ps(lanes_below(n - i), src + i),
                                                                            _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
@@ -160,116 +156,112 @@ static void values_f16(void *dst, float *scale, const float *src, int n, int pad
 
 /* ---- softmax ---- */
 
-/* Largest score of sixteen columns, `before` among them; a column of NaN gives NaN. */
-SDW_INLINE __m512 top_of(const float *s, int keys, __m512 before)
+/* The state of columns j to j + 15 moves on to the top `now`: `total` is what this block adds, in units of `factor`. */
+SDW_INLINE void advance(const sdw_cpu_narrow_softmax *x, int j, __m512 now, __m512 factor, __m512 total)
 {
-    __m512 m[4];
-    for (int i = 0; i < 4; i++) m[i] = before;
-    int k = 0;
-    for (; k + 4 <= keys; k += 4)
-        for (int i = 0; i < 4; i++) m[i] = _mm512_max_ps(m[i], _mm512_loadu_ps(s + (ptrdiff_t)(k + i) * COLUMNS));
-    for (; k < keys; k++) m[0] = _mm512_max_ps(m[0], _mm512_loadu_ps(s + (ptrdiff_t)k * COLUMNS));
-    return _mm512_max_ps(_mm512_max_ps(m[1], m[2]), _mm512_max_ps(m[3], m[0]));
+    __m512 a = exp2_ps(_mm512_sub_ps(_mm512_loadu_ps(x->top + j), now));
+    _mm512_storeu_ps(x->sum + j, _mm512_fmadd_ps(_mm512_loadu_ps(x->sum + j), a, _mm512_mul_ps(total, factor)));
+    _mm512_storeu_ps(x->alpha + j, a);
+    _mm512_storeu_ps(x->top + j, now);
 }
 
-/* The state of sixteen columns moves on: `total` is what this block adds, in units of `factor`. */
-SDW_INLINE void advance(float *top, float *sum, float *alpha, __m512 now, __m512 factor, __m512 total)
+SDW_INLINE __m512i bytes_of(const float *s, int k, int keys, __m512 by, __m512 offset)
 {
-    __m512 a = exp2_ps(_mm512_sub_ps(_mm512_loadu_ps(top), now));
-    _mm512_storeu_ps(sum, _mm512_fmadd_ps(_mm512_loadu_ps(sum), a, _mm512_mul_ps(total, factor)));
-    _mm512_storeu_ps(alpha, a);
-    _mm512_storeu_ps(top, now);
-}
-
-SDW_INLINE __m512i bytes_of(const float *s, int k, int keys, __m512 offset)
-{
-    const float *at = s + (ptrdiff_t)k * COLUMNS;
-    return k < keys ? _mm512_cvtps_epi32(exp2_to_8_bits(_mm512_sub_ps(_mm512_loadu_ps(at), offset))) : _mm512_setzero_si512();
+    if (k >= keys) return _mm512_setzero_si512();
+    return _mm512_cvtps_epi32(exp2_to_8_bits(_mm512_fmsub_ps(_mm512_loadu_ps(s + (ptrdiff_t)k * COLUMNS), by, offset)));
 }
 
 /* One step of bytes: four keys from k on. Returns their sum in columns. */
-SDW_INLINE __m512i bytes_step(char *p, const float *s, int k, int keys, __m512 offset)
+SDW_INLINE __m512i bytes_step(char *p, const float *s, int k, int keys, __m512 by, __m512 offset)
 {
     const __m512i ones = _mm512_set1_epi8(1), words = _mm512_set1_epi16(1);
-    __m512i v01 = _mm512_packus_epi32(bytes_of(s, k, keys, offset), bytes_of(s, k + 1, keys, offset));
-    __m512i v23 = _mm512_packus_epi32(bytes_of(s, k + 2, keys, offset), bytes_of(s, k + 3, keys, offset));
+    __m512i v01 = _mm512_packus_epi32(bytes_of(s, k, keys, by, offset), bytes_of(s, k + 1, keys, by, offset));
+    __m512i v23 = _mm512_packus_epi32(bytes_of(s, k + 2, keys, by, offset), bytes_of(s, k + 3, keys, by, offset));
     __m512i bytes = interleaved_bytes(v01, v23, false);
     _mm512_storeu_si512(p + (ptrdiff_t)k * COLUMNS, bytes);
     return _mm512_madd_epi16(_mm512_maddubs_epi16(bytes, ones), words);
 }
 
-static void softmax_int8(void *p, float *factor, const float *s, int keys, int steps, float *top, float *sum, float *alpha)
+static void softmax_int8(const sdw_cpu_narrow_softmax *x)
 {
     for (int j = 0; j < COLUMNS; j += LANES) {
-        char *to = (char *)p + (ptrdiff_t)j * 4;
-        __m512 here = top_of(s + j, keys, _mm512_set1_ps(-INFINITY)), now = _mm512_max_ps(_mm512_loadu_ps(top + j), here);
+        char *to = (char *)x->p + (ptrdiff_t)j * 4;
+        const float *s = x->s + j;
+        __m512 by = _mm512_loadu_ps(x->by + j), here = _mm512_mul_ps(_mm512_loadu_ps(x->most + j), by);
+        __m512 now = _mm512_max_ps(_mm512_loadu_ps(x->top + j), here);
         __m512 offset = _mm512_sub_ps(here, _mm512_set1_ps(7.99435344f)); /* log2 of 255 */
         __m512i total0 = _mm512_setzero_si512(), total1 = total0;
         int k = 0;
-        for (; k + 8 <= keys; k += 8) {
-            total0 = _mm512_add_epi32(total0, bytes_step(to, s + j, k, keys, offset));
-            total1 = _mm512_add_epi32(total1, bytes_step(to, s + j, k + 4, keys, offset));
+        for (; k + 8 <= x->keys; k += 8) {
+            total0 = _mm512_add_epi32(total0, bytes_step(to, s, k, x->keys, by, offset));
+            total1 = _mm512_add_epi32(total1, bytes_step(to, s, k + 4, x->keys, by, offset));
         }
-        for (; k < keys; k += 4) total0 = _mm512_add_epi32(total0, bytes_step(to, s + j, k, keys, offset));
-        for (; k < steps; k += 4) _mm512_storeu_si512(to + (ptrdiff_t)k * COLUMNS, _mm512_setzero_si512());
+        for (; k < x->keys; k += 4) total0 = _mm512_add_epi32(total0, bytes_step(to, s, k, x->keys, by, offset));
+        for (; k < x->steps; k += 4) _mm512_storeu_si512(to + (ptrdiff_t)k * COLUMNS, _mm512_setzero_si512());
         __m512 f = _mm512_mul_ps(exp2_ps(_mm512_sub_ps(here, now)), _mm512_set1_ps(1.0f / 255));
-        _mm512_storeu_ps(factor + j, f);
-        advance(top + j, sum + j, alpha + j, now, f, _mm512_cvtepi32_ps(_mm512_add_epi32(total0, total1)));
+        _mm512_storeu_ps(x->factor + j, f);
+        advance(x, j, now, f, _mm512_cvtepi32_ps(_mm512_add_epi32(total0, total1)));
     }
 }
 
-static void softmax_bf16(void *p, float *factor, const float *s, int keys, int steps, float *top, float *sum, float *alpha)
+SDW_INLINE __m512 bf16_of(const float *s, int k, int keys, __m512 now)
 {
-    (void)factor;
+    return k < keys ? exp2_to_bf16(_mm512_sub_ps(_mm512_loadu_ps(s + (ptrdiff_t)k * COLUMNS), now)) : _mm512_setzero_ps();
+}
+
+/* Two keys from k on; their sums onto two. */
+SDW_INLINE void bf16_step(char *p, const float *s, int k, int keys, __m512 now, __m512 *total)
+{
+    __m512 even = bf16_of(s, k, keys, now), odd = bf16_of(s, k + 1, keys, now);
+    _mm512_storeu_si512(p + (ptrdiff_t)k * COLUMNS * 2, interleaved_bf16(even, odd));
+    total[0] = _mm512_add_ps(total[0], even);
+    total[1] = _mm512_add_ps(total[1], odd);
+}
+
+static void softmax_bf16(const sdw_cpu_narrow_softmax *x)
+{
     for (int j = 0; j < COLUMNS; j += LANES) {
-        __m512 now = top_of(s + j, keys, _mm512_loadu_ps(top + j)), total[4];
+        char *to = (char *)x->p + (ptrdiff_t)j * 4;
+        __m512 now = _mm512_max_ps(_mm512_loadu_ps(x->top + j), _mm512_loadu_ps(x->most + j)), total[4];
         for (int i = 0; i < 4; i++) total[i] = _mm512_setzero_ps();
         int k = 0;
-        for (; k + 4 <= keys; k += 4)
-            for (int i = 0; i < 4; i += 2) {
-                const float *at = s + j + (ptrdiff_t)(k + i) * COLUMNS;
-                __m512 even = exp2_to_bf16(_mm512_sub_ps(_mm512_loadu_ps(at), now));
-                __m512 odd = exp2_to_bf16(_mm512_sub_ps(_mm512_loadu_ps(at + COLUMNS), now));
-                _mm512_storeu_si512((char *)p + ((ptrdiff_t)(k + i) * COLUMNS + j * 2) * 2, interleaved_bf16(even, odd));
-                total[i] = _mm512_add_ps(total[i], even);
-                total[i + 1] = _mm512_add_ps(total[i + 1], odd);
-            }
-        for (; k < steps; k += 2) {
-            const float *at = s + j + (ptrdiff_t)k * COLUMNS;
-            __m512 even = k < keys ? exp2_to_bf16(_mm512_sub_ps(_mm512_loadu_ps(at), now)) : _mm512_setzero_ps();
-            __m512 odd = k + 1 < keys ? exp2_to_bf16(_mm512_sub_ps(_mm512_loadu_ps(at + COLUMNS), now)) : _mm512_setzero_ps();
-            _mm512_storeu_si512((char *)p + ((ptrdiff_t)k * COLUMNS + j * 2) * 2, interleaved_bf16(even, odd));
-            total[0] = _mm512_add_ps(total[0], _mm512_add_ps(even, odd));
+        for (; k + 4 <= x->keys; k += 4) {
+            bf16_step(to, x->s + j, k, x->keys, now, total);
+            bf16_step(to, x->s + j, k + 2, x->keys, now, total + 2);
         }
+        for (; k < x->steps; k += 2) bf16_step(to, x->s + j, k, x->keys, now, total);
         __m512 all = _mm512_add_ps(_mm512_add_ps(total[0], total[1]), _mm512_add_ps(total[2], total[3]));
-        advance(top + j, sum + j, alpha + j, now, _mm512_set1_ps(1), all);
+        advance(x, j, now, _mm512_set1_ps(1), all);
     }
 }
 
-static void softmax_f16(void *p, float *factor, const float *s, int keys, int steps, float *top, float *sum, float *alpha)
+SDW_INLINE __m512 f16_step(char *p, const float *s, int k, __m512 now)
 {
-    (void)factor;
+    __m512 v = exp2_to_f16(_mm512_sub_ps(_mm512_loadu_ps(s + (ptrdiff_t)k * COLUMNS), now));
+    _mm256_storeu_si256((void *)(p + (ptrdiff_t)k * COLUMNS * 2), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    return v;
+}
+
+static void softmax_f16(const sdw_cpu_narrow_softmax *x)
+{
     for (int j = 0; j < COLUMNS; j += LANES) {
-        __m512 now = top_of(s + j, keys, _mm512_loadu_ps(top + j)), total[4];
+        char *to = (char *)x->p + (ptrdiff_t)j * 2;
+        __m512 now = _mm512_max_ps(_mm512_loadu_ps(x->top + j), _mm512_loadu_ps(x->most + j)), total[4];
         for (int i = 0; i < 4; i++) total[i] = _mm512_setzero_ps();
-        for (int k = 0; k < steps; k += 4)
-            for (int i = 0; i < 4; i++) {
-                if (k + i >= steps) break;
-                __m512 v = _mm512_setzero_ps();
-                if (k + i < keys) v = exp2_to_f16(_mm512_sub_ps(_mm512_loadu_ps(s + j + (ptrdiff_t)(k + i) * COLUMNS), now));
-                _mm256_storeu_si256((void *)((uint16_t *)p + (ptrdiff_t)(k + i) * COLUMNS + j),
-                                    _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-                total[i] = _mm512_add_ps(total[i], v);
-            }
+        int k = 0;
+        for (; k + 4 <= x->keys; k += 4)
+            for (int i = 0; i < 4; i++) total[i] = _mm512_add_ps(total[i], f16_step(to, x->s + j, k + i, now));
+        for (; k < x->keys; k++) total[0] = _mm512_add_ps(total[0], f16_step(to, x->s + j, k, now));
+        for (; k < x->steps; k++) _mm256_storeu_si256((void *)(to + (ptrdiff_t)k * COLUMNS * 2), _mm256_setzero_si256());
         __m512 all = _mm512_add_ps(_mm512_add_ps(total[0], total[1]), _mm512_add_ps(total[2], total[3]));
-        advance(top + j, sum + j, alpha + j, now, _mm512_set1_ps(1), all);
+        advance(x, j, now, _mm512_set1_ps(1), all);
     }
 }
 
 void sdw_cpu_narrow_avx512_attention(sdw_cpu_narrow *n)
 {
+    n->signed_row = n->scaled ? signed_int8 : n->group == 2 ? signed_bf16 : signed_f16;
     n->columns = n->scaled ? columns_int8 : n->group == 2 ? columns_bf16 : columns_f16;
-    n->values = n->scaled ? values_int8 : n->group == 2 ? values_bf16 : values_f16;
     n->softmax = n->scaled ? softmax_int8 : n->group == 2 ? softmax_bf16 : softmax_f16;
 }
 

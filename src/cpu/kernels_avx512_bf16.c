@@ -73,6 +73,23 @@ SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)
         }
 }
 
+SDW_INLINE void scores(const int rows, const sdw_cpu_narrow_scores *s)
+{
+    __m512 sum[TILE_ROWS][2], most[2] = { _mm512_loadu_ps(s->most), _mm512_loadu_ps(s->most + LANES) };
+    SDW_UNROLL
+    for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
+    multiply(rows, s->a, s->stride, s->steps, s->b, sum);
+    SDW_UNROLL
+    for (int r = 0; r < rows; r++)
+        SDW_UNROLL
+        for (int j = 0; j < 2; j++) {
+            _mm512_storeu_ps(s->c + r * COLUMNS + j * LANES, sum[r][j]);
+            most[j] = _mm512_max_ps(most[j], sum[r][j]);
+        }
+    _mm512_storeu_ps(s->most, most[0]);
+    _mm512_storeu_ps(s->most + LANES, most[1]);
+}
+
 SDW_INLINE void outer(const int rows, const sdw_cpu_narrow_outer *o)
 {
     __m512 sum[TILE_ROWS][2];
@@ -94,6 +111,10 @@ SDW_INLINE void outer(const int rows, const sdw_cpu_narrow_outer *o)
     {                                                    \
         tile(n, t);                                      \
     }                                                    \
+    static void scores_##n(const sdw_cpu_narrow_scores *s) \
+    {                                                    \
+        scores(n, s);                                    \
+    }                                                    \
     static void outer_##n(const sdw_cpu_narrow_outer *o) \
     {                                                    \
         outer(n, o);                                     \
@@ -107,6 +128,14 @@ static void any_tile(const sdw_cpu_narrow_tile *t)
     static sdw_cpu_narrow_tile_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
 #undef ENTER
     by_rows[t->rows](t);
+}
+
+static void any_scores(const sdw_cpu_narrow_scores *s)
+{
+#define ENTER(n) [n] = scores_##n,
+    static sdw_cpu_narrow_scores_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
+#undef ENTER
+    by_rows[s->rows](s);
 }
 
 static void any_outer(const sdw_cpu_narrow_outer *o)
@@ -140,6 +169,7 @@ void sdw_cpu_narrow_avx512_bf16(sdw_cpu_narrow *n)
     n->tile = any_tile;
     n->peak = peak;
     n->step_unit = GROUP;
+    n->scores = any_scores;
     n->outer = any_outer;
     sdw_cpu_narrow_avx512_attention(n);
 }

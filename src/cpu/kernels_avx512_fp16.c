@@ -15,6 +15,7 @@ enum { LANES = 16 };
     __asm__("vfmadd231ph %2%{1to32%}, %1, %0" : "+v"(sum) : "v"(vector), "m"(*(const uint16_t *)(const void *)(from)))
 #define FP16_PROMOTE(c, sum, alpha) promote(c, sum, alpha)
 #define FP16_STORE(c, sum) store(c, sum)
+#define FP16_RAISE(most, c) raise(most, c)
 #define FP16_INLINE SDW_INLINE
 #define FP16_UNROLL SDW_UNROLL
 
@@ -37,6 +38,12 @@ SDW_INLINE void promote(float *c, __m512i sum, const float *alpha)
     }
     _mm512_storeu_ps(c, low);
     _mm512_storeu_ps(c + LANES, high);
+}
+
+SDW_INLINE void raise(float *most, const float *c)
+{
+    _mm512_storeu_ps(most, _mm512_max_ps(_mm512_loadu_ps(most), _mm512_loadu_ps(c)));
+    _mm512_storeu_ps(most + LANES, _mm512_max_ps(_mm512_loadu_ps(most + LANES), _mm512_loadu_ps(c + LANES)));
 }
 
 #include "cpu/fp16_products.h"
@@ -82,6 +89,7 @@ void sdw_cpu_narrow_avx512_fp16(sdw_cpu_narrow *n)
     n->tile = fp16_any_tile;
     n->peak = peak;
     n->step_unit = 1;
+    n->scores = fp16_any_scores;
     n->outer = fp16_any_outer;
     sdw_cpu_narrow_avx512_attention(n);
 }

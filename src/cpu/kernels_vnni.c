@@ -75,12 +75,13 @@ SDW_INLINE __m512i broadcast(const char *p)
 }
 
 /* rows is a constant at every call, see tile() of kernels_avx512.c. */
-/* signed_rows: bytes of the rows have the sign, those of the panel do not; otherwise the other way round. */
-SDW_INLINE const char *multiply(const int rows, const bool signed_rows, const char *from, ptrdiff_t stride, int steps, const char *b, __m512i sum[][2])
+/* signed_rows: bytes of the rows have the sign, those of the panel do not; otherwise the other way round. Sums begin with `start`,
+ * NULL: with 0. */
+SDW_INLINE const char *multiply(const int rows, const bool signed_rows, const sdw_cpu_narrow_sign *start, const char *from, ptrdiff_t stride, int steps, const char *b, __m512i sum[][2])
 {
     const char *end = from + steps, *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
     SDW_UNROLL
-    for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_si512();
+    for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = start ? _mm512_set1_epi32(start[r].start) : _mm512_setzero_si512();
     for (; from < end; from += GROUP, row4 += GROUP, row8 += GROUP, row12 += GROUP, b += COLUMNS * GROUP) {
         __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + LANES * GROUP);
         SDW_UNROLL
@@ -119,21 +120,38 @@ SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)
     for (int i = 0; i < t->count; i++) {
         __m512i sum[TILE_ROWS][2];
         const float *sums = (const float *)(const void *)b;
-        b = multiply(rows, false, (const char *)t->a + t->row[i] * t->stride, t->stride, t->steps[i], b + COLUMNS * sizeof(float), sum);
+        b = multiply(rows, false, NULL, (const char *)t->a + t->row[i] * t->stride, t->stride, t->steps[i], b + COLUMNS * sizeof(float), sum);
         settle(rows, sum, t->scale + t->row[i], sums, t->factor, t->c, t->add || i > 0);
     }
+}
+
+SDW_INLINE void scores(const int rows, const sdw_cpu_narrow_scores *s)
+{
+    __m512i sum[TILE_ROWS][2];
+    __m512 most[2] = { _mm512_loadu_ps(s->most), _mm512_loadu_ps(s->most + LANES) };
+    multiply(rows, true, s->sign, s->a, s->stride, s->steps, s->b, sum);
+    SDW_UNROLL
+    for (int r = 0; r < rows; r++)
+        SDW_UNROLL
+        for (int j = 0; j < 2; j++) {
+            __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[r][j]), _mm512_set1_ps(s->sign[r].scale));
+            _mm512_storeu_ps(s->c + r * COLUMNS + j * LANES, v);
+            most[j] = _mm512_max_ps(most[j], v);
+        }
+    _mm512_storeu_ps(s->most, most[0]);
+    _mm512_storeu_ps(s->most + LANES, most[1]);
 }
 
 SDW_INLINE void outer(const int rows, const sdw_cpu_narrow_outer *o)
 {
     __m512i sum[TILE_ROWS][2];
-    multiply(rows, true, o->a, o->stride, o->steps, o->b, sum);
+    multiply(rows, true, NULL, o->a, o->stride, o->steps, o->b, sum);
     SDW_UNROLL
     for (int r = 0; r < rows; r++)
         SDW_UNROLL
         for (int j = 0; j < 2; j++) {
             float *to = o->c + r * COLUMNS + j * LANES;
-            __m512 factor = _mm512_mul_ps(_mm512_set1_ps(o->scale[r]), _mm512_loadu_ps(o->factor + j * LANES));
+            __m512 factor = _mm512_mul_ps(_mm512_set1_ps(o->sign[r].scale), _mm512_loadu_ps(o->factor + j * LANES));
             __m512 before = _mm512_mul_ps(_mm512_loadu_ps(to), _mm512_loadu_ps(o->alpha + j * LANES));
             _mm512_storeu_ps(to, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][j]), factor, before));
         }
@@ -144,6 +162,10 @@ SDW_INLINE void outer(const int rows, const sdw_cpu_narrow_outer *o)
     static void tile_##n(const sdw_cpu_narrow_tile *t)   \
     {                                                    \
         tile(n, t);                                      \
+    }                                                    \
+    static void scores_##n(const sdw_cpu_narrow_scores *s) \
+    {                                                    \
+        scores(n, s);                                    \
     }                                                    \
     static void outer_##n(const sdw_cpu_narrow_outer *o) \
     {                                                    \
@@ -158,6 +180,14 @@ static void any_tile(const sdw_cpu_narrow_tile *t)
     static sdw_cpu_narrow_tile_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
 #undef ENTER
     by_rows[t->rows](t);
+}
+
+static void any_scores(const sdw_cpu_narrow_scores *s)
+{
+#define ENTER(n) [n] = scores_##n,
+    static sdw_cpu_narrow_scores_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
+#undef ENTER
+    by_rows[s->rows](s);
 }
 
 static void any_outer(const sdw_cpu_narrow_outer *o)
@@ -191,6 +221,7 @@ void sdw_cpu_narrow_vnni(sdw_cpu_narrow *n)
     n->tile = any_tile;
     n->peak = peak;
     n->step_unit = GROUP;
+    n->scores = any_scores;
     n->outer = any_outer;
     sdw_cpu_narrow_avx512_attention(n);
 }

@@ -59,28 +59,54 @@ typedef void sdw_cpu_narrow_tile_fn(const sdw_cpu_narrow_tile *t);
 
 /* ---- attention: keys times queries and values times probabilities, everything turned so that queries are columns ----
  *
- * Scores come from `tile`: rows are keys, the panel holds nr queries. Sums come from `outer`: rows are the channels of the values,
- * steps are keys, the panel holds the probabilities of nr queries. Runs and panels of both are in multiples of step_unit. */
+ * `scores`: rows are keys, the panel holds nr queries. `outer`: rows are the channels of the values, steps are keys, the panel
+ * holds the probabilities of nr queries. Steps of both are multiples of step_unit. int8: rows are signed, x ~ scale * v with v
+ * -127..127; a panel's bytes are not. Those of queries are 128 too large, which `start` takes back: -128 times the sum of v. */
+typedef struct sdw_cpu_narrow_sign {
+    float scale;
+    int32_t start;
+} sdw_cpu_narrow_sign;
 
-/* Queries into a panel, as tile reads it. src[i*nr + j] is value i of column j. steps >= dim, a multiple of step_unit; zeros
- * behind dim. factor and sums (nr each) only if scaled; a column with a NaN or an infinity gets the factor NaN. */
-typedef void sdw_cpu_narrow_columns_fn(void *panel, float *factor, float *sums, const float *src, int dim, int steps);
+/* n values of a key or of a channel into `padded` elements, zeros behind the last; *sign only if scaled. A row that is not finite
+ * gets the scale NaN. */
+typedef void sdw_cpu_narrow_signed_fn(void *dst, sdw_cpu_narrow_sign *sign, const float *src, int n, int padded);
 
-/* One row of values, as outer reads it: as sdw_cpu_narrow_row_fn, but int8 is signed, x ~ *scale * v with v -127..127. */
-typedef void sdw_cpu_narrow_values_fn(void *dst, float *scale, const float *src, int n, int padded);
+/* Queries into a panel [step / group][nr][step % group]. src[i*nr + j] is value i of column j. steps >= dim; what lies behind dim
+ * meets zeros of the keys and only must be finite. by (nr) only if scaled: what a column's scores are multiplied by, NaN for a
+ * column with a NaN or an infinity. */
+typedef void sdw_cpu_narrow_columns_fn(void *panel, float *by, const float *src, int dim, int steps);
 
-/* Softmax down the columns of s (keys x nr, left as it was), continued over blocks of keys as sdw_cpu_softmax_fn: top' = max(top, s);
- * alpha = f(top - top'). The panel p gets [step / group][nr][step % group] with zeros behind keys: in bf16 and f16 f(s - top'); in
- * int8 bytes b = f(s - m) * 255 rounded, m the column's largest score of this block alone, and factor = f(m - top') / 255. sum <-
- * sum * alpha + what the panel stands for; unscaled arithmetics may leave the rounding out of it. Finite scores only if scaled,
- * but a column of NaN makes its sum NaN. */
-typedef void sdw_cpu_narrow_softmax_fn(void *p, float *factor, const float *s, int keys, int steps, float *top, float *sum, float *alpha);
+/* c[r*nr + j] = scale of r * (start of r + the sum over `steps` of row r times column j); unscaled the sum alone.
+ * most[j] = max(most[j], c[r*nr + j]); if all of a column are NaN, NaN. */
+typedef struct sdw_cpu_narrow_scores {
+    const void *a;       /* rows of keys */
+    ptrdiff_t stride;    /* bytes; a multiple of the granule */
+    const sdw_cpu_narrow_sign *sign; /* of each row, NULL unless scaled */
+    const void *b;       /* queries */
+    float *c, *most;
+    int rows, steps;     /* 1..mr; a multiple of step_unit */
+} sdw_cpu_narrow_scores;
+typedef void sdw_cpu_narrow_scores_fn(const sdw_cpu_narrow_scores *s);
+
+/* Softmax down the columns of s (keys x nr, left as it was), continued over blocks of keys as sdw_cpu_softmax_fn, x = s * by if
+ * scaled, m = most * by the block's largest: top' = max(top, m); alpha = f(top - top'). The panel p gets
+ * [step / group][nr][step % group] with zeros behind keys: in bf16 and f16 f(x - top'); in int8 bytes f(x - m) * 255 rounded and
+ * factor = f(m - top') / 255. sum <- sum * alpha + what the panel stands for; unscaled arithmetics may leave the rounding out of it.
+ * Finite scores only if scaled, but a column whose `by` is NaN makes its sum NaN. */
+typedef struct sdw_cpu_narrow_softmax {
+    void *p;
+    float *factor;                       /* nr, NULL unless scaled */
+    const float *s, *most, *by;          /* by: nr, NULL unless scaled */
+    int keys, steps;
+    float *top, *sum, *alpha;
+} sdw_cpu_narrow_softmax;
+typedef void sdw_cpu_narrow_softmax_fn(const sdw_cpu_narrow_softmax *x);
 
 /* c[r*nr + j] = c[r*nr + j] * alpha[j] + the sum over `steps` keys of row r times column j. */
 typedef struct sdw_cpu_narrow_outer {
     const void *a;       /* rows of values */
     ptrdiff_t stride;    /* bytes; a multiple of the granule */
-    const float *scale;  /* of each row, NULL unless scaled */
+    const sdw_cpu_narrow_sign *sign; /* of each row, NULL unless scaled; only the scale counts */
     const void *b;       /* probabilities */
     const float *factor; /* nr, NULL unless scaled */
     const float *alpha;  /* nr */
@@ -109,8 +135,9 @@ typedef struct sdw_cpu_narrow {
     void (*begin)(void), (*end)(void);
     sdw_cpu_narrow_peak_fn *peak; /* NULL: not known */
     int step_unit;         /* attention's runs and panels are multiples of it, in elements; a multiple of group */
+    sdw_cpu_narrow_signed_fn *signed_row;
     sdw_cpu_narrow_columns_fn *columns;
-    sdw_cpu_narrow_values_fn *values;
+    sdw_cpu_narrow_scores_fn *scores;
     sdw_cpu_narrow_softmax_fn *softmax;
     sdw_cpu_narrow_outer_fn *outer; /* NULL: attention stays in f32 */
 } sdw_cpu_narrow;

@@ -89,12 +89,18 @@ static void store_halves(float *c, halves sum)
     for (int j = 0; j < 32; j++) c[j] = sdw_f16_to_f32(sum.v[j]);
 }
 
+static void raise_to(float *most, const float *c)
+{
+    for (int j = 0; j < 32; j++) most[j] = most[j] > c[j] ? most[j] : c[j];
+}
+
 #define FP16_VECTOR halves
 #define FP16_ZERO() ((halves){ { 0 } })
 #define FP16_LOAD(from) load_halves(from)
 #define FP16_MULTIPLY_ADD(sum, vector, from) (sum) = multiply_add(sum, vector, from)
 #define FP16_PROMOTE(c, sum, alpha) promote(c, sum, alpha)
 #define FP16_STORE(c, sum) store_halves(c, sum)
+#define FP16_RAISE(most, c) raise_to(most, c)
 #define FP16_INLINE static inline
 #define FP16_UNROLL
 #include "cpu/fp16_products.h"
@@ -106,6 +112,7 @@ bool emulated_narrow(sdw_cpu_narrow *n, sdw_cpu_precision p)
     if (p == SDW_PRECISION_F16) {
         n->mr = FP16_ROWS;
         n->tile = fp16_any_tile;
+        n->scores = fp16_any_scores;
         n->outer = fp16_any_outer;
         n->step_unit = 1;
         return true;
@@ -114,6 +121,7 @@ bool emulated_narrow(sdw_cpu_narrow *n, sdw_cpu_precision p)
     n->rows_read = AMX_SIDE;
     n->step_unit = AMX_BYTES / n->size;
     n->tile = p == SDW_PRECISION_INT8 ? amx_tile_int8 : amx_tile_bf16;
+    n->scores = p == SDW_PRECISION_INT8 ? amx_scores_int8 : amx_scores_bf16;
     n->outer = p == SDW_PRECISION_INT8 ? amx_outer_int8 : amx_outer_bf16;
     return p == SDW_PRECISION_INT8 || p == SDW_PRECISION_BF16;
 }

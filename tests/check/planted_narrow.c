@@ -78,35 +78,57 @@ static void row_swallows_what_is_no_number(void *dst, sdw_cpu_narrow_scale *scal
     right.row(dst, scale, clean, n, padded);
 }
 
-static void values_are_one_short(void *dst, float *scale, const float *src, int n, int padded)
+static void signed_row_is_one_short(void *dst, sdw_cpu_narrow_sign *sign, const float *src, int n, int padded)
 {
-    right.values(dst, scale, src, n > 1 ? n - 1 : n, padded);
+    right.signed_row(dst, sign, src, n > 1 ? n - 1 : n, padded);
 }
 
-static void columns_forget_the_last_value(void *panel, float *factor, float *sums, const float *src, int dim, int steps)
+static void columns_forget_the_last_value(void *panel, float *by, const float *src, int dim, int steps)
 {
-    right.columns(panel, factor, sums, src, dim > 1 ? dim - 1 : dim, steps);
+    right.columns(panel, by, src, dim > 1 ? dim - 1 : dim, steps);
 }
 
-static void softmax_forgets_what_was(void *p, float *factor, const float *s, int keys, int steps, float *top, float *sum, float *alpha)
+static void scores_forget_the_largest(const sdw_cpu_narrow_scores *s)
 {
-    memset(sum, 0, (size_t)right.nr * sizeof *sum);
-    right.softmax(p, factor, s, keys, steps, top, sum, alpha);
+    float most[32];
+    sdw_cpu_narrow_scores other = *s;
+    memcpy(most, s->most, (size_t)right.nr * sizeof *most);
+    other.most = most;
+    right.scores(&other);
 }
 
-static void softmax_leaves_the_padding(void *p, float *factor, const float *s, int keys, int steps, float *top, float *sum, float *alpha)
+static void scores_take_a_neighbour_for_the_last_row(const sdw_cpu_narrow_scores *s)
 {
-    right.softmax(p, factor, s, keys - 1, steps, top, sum, alpha);
+    sdw_cpu_narrow_scores other = *s;
+    right.scores(s);
+    if (s->rows < 2) return;
+    other.a = (const char *)s->a + s->stride;
+    other.rows = 1;
+    other.c = s->c + (s->rows - 1) * right.nr;
+    right.scores(&other);
 }
 
-static void softmax_swaps_neighbours(void *p, float *factor, const float *s, int keys, int steps, float *top, float *sum, float *alpha)
+static void softmax_forgets_what_was(const sdw_cpu_narrow_softmax *x)
+{
+    memset(x->sum, 0, (size_t)right.nr * sizeof *x->sum);
+    right.softmax(x);
+}
+
+static void softmax_misses_the_last_key(const sdw_cpu_narrow_softmax *x)
+{
+    sdw_cpu_narrow_softmax other = *x;
+    other.keys--;
+    right.softmax(&other);
+}
+
+static void softmax_swaps_neighbours(const sdw_cpu_narrow_softmax *x)
 {
     char kept[8];
-    right.softmax(p, factor, s, keys, steps, top, sum, alpha);
+    right.softmax(x);
     size_t bytes = (size_t)(right.size * right.group);
-    memcpy(kept, p, bytes);
-    memcpy(p, (char *)p + bytes, bytes);
-    memcpy((char *)p + bytes, kept, bytes);
+    memcpy(kept, x->p, bytes);
+    memcpy(x->p, (char *)x->p + bytes, bytes);
+    memcpy((char *)x->p + bytes, kept, bytes);
 }
 
 #define BUGS(X)                                        \
@@ -119,10 +141,12 @@ static void softmax_swaps_neighbours(void *p, float *factor, const float *s, int
     X(outer_misses_the_last_steps, outer)              \
     X(row_leaves_the_padding, row)                     \
     X(row_swallows_what_is_no_number, row)             \
-    X(values_are_one_short, values)                    \
+    X(signed_row_is_one_short, signed_row)             \
     X(columns_forget_the_last_value, columns)          \
+    X(scores_forget_the_largest, scores)               \
+    X(scores_take_a_neighbour_for_the_last_row, scores) \
     X(softmax_forgets_what_was, softmax)               \
-    X(softmax_leaves_the_padding, softmax)             \
+    X(softmax_misses_the_last_key, softmax)            \
     X(softmax_swaps_neighbours, softmax)
 
 const char *planted_narrow_bug(sdw_cpu_narrow *n, int index)

@@ -65,15 +65,14 @@ static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw
     int heads = op->args.attention.heads;
     *p = (choice){ .dim = op->in->c / heads };
     if (k->narrow && k->narrow->outer && !op->args.attention.causal) p->narrow = k->narrow;
-    if (p->narrow) sdw_cpu_attention_narrow_plan(k, p);
+    const sdw_tensor *keys = op->args.attention.k;
+    if (p->narrow) sdw_cpu_attention_narrow_plan(k, op->in->n * heads, keys->h * keys->w, p);
     else plan_f32(k, p);
     plan_tasks(k, threads, op->in->n * heads, op->in->h * op->in->w, p);
-    size_t turned = lines((size_t)p->dim * (size_t)k->nr * sizeof(float)); /* a panel's queries may be turned where scores lie */
-    if (p->narrow && p->scores_bytes < turned) p->scores_bytes = turned;
     p->scratch_bytes = p->keys_bytes + p->values_bytes + p->scores_bytes + p->packed_bytes + (size_t)p->panels_per_part * p->panel_bytes;
     p->scratch_bytes = (p->scratch_bytes + 4095) / 4096 * 4096;
     op->choice = p;
-    op->workspace = p->scratch_bytes * (size_t)threads;
+    op->workspace = (p->shared_bytes + 4095) / 4096 * 4096 + p->scratch_bytes * (size_t)threads;
     return SDW_OK;
 }
 
@@ -117,12 +116,9 @@ static void load_rows(const work *w, char *dst, const sdw_tensor *t, int first, 
     for (int i = 0; i < count; i++) memcpy(dst + (size_t)i * bytes, sdw_cpu_attention_row(w, t, first + i), bytes);
 }
 
-static void load_block(work *w, int first, int count)
+static void load_block(const work *w, int first, int count)
 {
-    if (w->p->narrow) {
-        sdw_cpu_attention_narrow_load(w, first, count);
-        return;
-    }
+    if (w->p->narrow) return;
     load_rows(w, w->keys, w->op->args.attention.k, first, count);
     load_rows(w, w->values, w->op->args.attention.v, first, count);
 }
@@ -140,7 +136,7 @@ static void mask(const work *w, int panel, int first, int count)
 static void add_block(const work *w, int panel, int first, int count)
 {
     if (w->p->narrow) {
-        sdw_cpu_attention_narrow_add(w, panel, count);
+        sdw_cpu_attention_narrow_add(w, panel, first, count);
         return;
     }
     const sdw_cpu_kernels *k = w->k;
@@ -168,7 +164,7 @@ static int panel_keys(const work *w, int panel)
     return min_int(w->keys_total, panel * w->k->nr + panel_count(w, panel));
 }
 
-static void attend(work *w)
+static void attend(const work *w)
 {
     int most = panel_keys(w, w->panel1 - 1);
     for (int panel = w->panel0; panel < w->panel1; panel++) begin_panel(w, panel);
@@ -192,21 +188,38 @@ static int lane_keys(const sdw_op *op, int lane)
     return n;
 }
 
-static void run_task(void *ctx, int index, int thread)
+/* The view of a thread on head `index` of all lanes. */
+static work look_at(const sdw_cpu_call *c, int index, int thread)
 {
-    const sdw_cpu_call *c = ctx;
     const choice *p = c->op->choice;
-    int part = index % p->panel_parts, heads = c->op->args.attention.heads;
-    char *scratch = (char *)c->workspace + (size_t)thread * p->scratch_bytes;
-    work w = { .k = c->k, .op = c->op, .p = p, .head = index / p->panel_parts % heads, .lane = index / p->panel_parts / heads };
-    w.panel0 = sdw_cpu_cut(p->panels, p->panel_parts, part);
-    w.panel1 = sdw_cpu_cut(p->panels, p->panel_parts, part + 1);
+    int heads = c->op->args.attention.heads;
+    work w = { .k = c->k, .op = c->op, .p = p, .shared = c->workspace, .head = index % heads, .lane = index / heads };
+    char *scratch = w.shared + (p->shared_bytes + 4095) / 4096 * 4096 + (size_t)thread * p->scratch_bytes;
     w.keys_total = lane_keys(c->op, w.lane);
     w.keys = sdw_cpu_carve(&scratch, p->keys_bytes);
     w.values = sdw_cpu_carve(&scratch, p->values_bytes);
     w.scores = sdw_cpu_carve(&scratch, p->scores_bytes);
     w.packed = sdw_cpu_carve(&scratch, p->packed_bytes);
     w.state = scratch;
+    return w;
+}
+
+static void pack_task(void *ctx, int index, int thread)
+{
+    const sdw_cpu_call *c = ctx;
+    const choice *p = c->op->choice;
+    work w = look_at(c, index / p->blocks, thread);
+    sdw_cpu_attention_narrow_pack(&w, index % p->blocks);
+}
+
+static void run_task(void *ctx, int index, int thread)
+{
+    const sdw_cpu_call *c = ctx;
+    const choice *p = c->op->choice;
+    int part = index % p->panel_parts;
+    work w = look_at(c, index / p->panel_parts, thread);
+    w.panel0 = sdw_cpu_cut(p->panels, p->panel_parts, part);
+    w.panel1 = sdw_cpu_cut(p->panels, p->panel_parts, part + 1);
     attend(&w);
 }
 
@@ -219,7 +232,9 @@ static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
         if (n < 1 || n > k->h * k->w)
             return sdw_fail(err, SDW_INVALID, "%s: %d keys in lane %d, want 1 to %d", c->op->name, n, lane, k->h * k->w);
     }
-    sdw_cpu_pool_run(c->pool, c->op->in->n * c->op->args.attention.heads * p->panel_parts, run_task, (void *)c, c->cancel);
+    int heads = c->op->in->n * c->op->args.attention.heads;
+    if (p->narrow) sdw_cpu_pool_run(c->pool, heads * p->blocks, pack_task, (void *)c, c->cancel);
+    sdw_cpu_pool_run(c->pool, heads * p->panel_parts, run_task, (void *)c, c->cancel);
     return SDW_OK;
 }
 

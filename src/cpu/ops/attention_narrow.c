@@ -1,14 +1,21 @@
-/* attention_narrow.c - a block of keys in a narrow arithmetic: scores by its tile, probabilities packed by its softmax, sums by its
- * outer product. Sums, tops and totals stay f32. */
+/* attention_narrow.c - a block of keys in a narrow arithmetic: scores, probabilities packed by its softmax, sums by its outer
+ * product. Sums, tops and totals stay f32. Keys and values of all heads are packed first, once for all tasks. */
 #include <math.h>
 #include <string.h>
 
 #include "cpu/operands.h"
 #include "cpu/ops/attention.h"
 
-enum { KEYS_MAX = 256, LINE = 64 };
+enum { KEYS_MAX = 256, KEYS_UNIT = 16, LINE = 64 };
 
 typedef sdw_cpu_attention_work work;
+
+/* A block of keys as it lies in the shared workspace. */
+typedef struct block {
+    char *keys, *values; /* rows */
+    sdw_cpu_narrow_sign *key_sign, *value_sign;
+    bool *spoiled;       /* a key that is not finite, where scales cannot say it to every query */
+} block;
 
 static size_t lines(size_t bytes)
 {
@@ -20,102 +27,106 @@ static int unit_steps(const sdw_cpu_narrow *n, int steps)
     return (steps + n->step_unit - 1) / n->step_unit * n->step_unit;
 }
 
-/* Keys: rows, then their scales. Values: rows, their scales, then room to turn the block in f32. */
 static size_t key_rows_bytes(const sdw_cpu_attention *p)
 {
-    return ((size_t)p->keys_per_block + sdw_cpu_narrow_spare_rows(p->narrow)) * (size_t)p->key_stride;
+    return lines(((size_t)p->keys_per_block + sdw_cpu_narrow_spare_rows(p->narrow)) * (size_t)p->key_stride);
 }
 
 static size_t value_rows_bytes(const sdw_cpu_attention *p)
 {
-    return ((size_t)p->dim + sdw_cpu_narrow_spare_rows(p->narrow)) * (size_t)p->value_stride;
+    return lines(((size_t)p->dim + sdw_cpu_narrow_spare_rows(p->narrow)) * (size_t)p->value_stride);
 }
 
-void sdw_cpu_attention_narrow_plan(const sdw_cpu_kernels *k, sdw_cpu_attention *p)
+void sdw_cpu_attention_narrow_plan(const sdw_cpu_kernels *k, int heads, int keys, sdw_cpu_attention *p)
 {
     const sdw_cpu_narrow *n = p->narrow;
-    p->keys_per_block = KEYS_MAX / n->mr * n->mr;
-    size_t keys = (size_t)p->keys_per_block, dim = (size_t)p->dim, nr = (size_t)k->nr;
+    p->blocks = sdw_cpu_ceil_div(keys, KEYS_MAX);
+    p->keys_per_block = sdw_cpu_ceil_div(sdw_cpu_ceil_div(keys, p->blocks), KEYS_UNIT) * KEYS_UNIT; /* nearly equal: a small one costs as much */
+    size_t most = (size_t)p->keys_per_block, dim = (size_t)p->dim, nr = (size_t)k->nr;
     p->key_stride = (ptrdiff_t)sdw_cpu_narrow_padded(n, p->dim) * n->size;
     p->value_stride = (ptrdiff_t)sdw_cpu_narrow_padded(n, p->keys_per_block) * n->size;
-    p->keys_bytes = lines(key_rows_bytes(p) + keys * sizeof(sdw_cpu_narrow_scale));
-    p->values_bytes = lines(lines(value_rows_bytes(p) + dim * sizeof(float)) + keys * dim * sizeof(float));
-    p->scores_bytes = lines(keys * nr * sizeof(float));
+    p->block_bytes = key_rows_bytes(p) + value_rows_bytes(p) + lines((most + dim) * sizeof(sdw_cpu_narrow_sign)) + LINE;
+    p->shared_bytes = p->block_bytes * (size_t)p->blocks * (size_t)heads;
+    p->values_bytes = lines(most * dim * sizeof(float)); /* to turn a block in */
+    p->scores_bytes = lines(most * nr * sizeof(float));
+    if (p->scores_bytes < dim * nr * sizeof(float)) p->scores_bytes = lines(dim * nr * sizeof(float)); /* queries are turned there */
     p->packed_bytes = lines((size_t)p->value_stride * nr);
-    p->query_bytes = 2 * nr * sizeof(float) + (size_t)p->key_stride * nr; /* factors, sums, panel */
+    p->query_bytes = nr * sizeof(float) + (size_t)p->key_stride * nr; /* what scores are multiplied by, panel */
 }
 
-/* ---- queries: factors (nr), sums (nr), panel ---- */
+/* ---- keys and values ---- */
 
-void sdw_cpu_attention_narrow_queries(const work *w, int panel, const float *turned)
+static block block_at(const work *w, int index)
 {
-    const sdw_cpu_narrow *n = w->p->narrow;
-    float *factor = sdw_cpu_attention_queries(w, panel), *sums = factor + w->k->nr;
-    n->columns(sums + w->k->nr, factor, sums, turned, w->p->dim, unit_steps(n, w->p->dim));
+    const sdw_cpu_attention *p = w->p;
+    size_t head = (size_t)w->lane * (size_t)w->op->args.attention.heads + (size_t)w->head;
+    char *at = w->shared + (head * (size_t)p->blocks + (size_t)index) * p->block_bytes;
+    block b = { .keys = at, .values = at + key_rows_bytes(p) };
+    b.key_sign = (sdw_cpu_narrow_sign *)(void *)(b.values + value_rows_bytes(p));
+    b.value_sign = b.key_sign + p->keys_per_block;
+    b.spoiled = (bool *)(void *)(at + p->block_bytes - LINE);
+    return b;
 }
 
-/* ---- keys and values of a block ---- */
-
-static sdw_cpu_narrow_scale *key_scales(const work *w)
-{
-    return (sdw_cpu_narrow_scale *)(void *)(w->keys + key_rows_bytes(w->p));
-}
-
-static float *value_scales(const work *w)
-{
-    return (float *)(void *)(w->values + value_rows_bytes(w->p));
-}
-
-void sdw_cpu_attention_narrow_load(work *w, int first, int count)
+void sdw_cpu_attention_narrow_pack(const work *w, int index)
 {
     const sdw_cpu_attention *p = w->p;
     const sdw_cpu_narrow *n = p->narrow;
     const sdw_tensor *k = w->op->args.attention.k, *v = w->op->args.attention.v;
-    sdw_cpu_narrow_scale *scale = key_scales(w);
-    float *turned = (float *)(void *)(w->values + lines(value_rows_bytes(p) + (size_t)p->dim * sizeof(float)));
-    w->spoiled = false;
+    int first = index * p->keys_per_block, count = w->keys_total - first < p->keys_per_block ? w->keys_total - first : p->keys_per_block;
+    if (count <= 0) return;
+    block b = block_at(w, index);
+    float *turned = (float *)(void *)w->values;
+    *b.spoiled = false;
     for (int i = 0; i < count; i++) {
-        n->row(w->keys + i * p->key_stride, &scale[i], sdw_cpu_attention_row(w, k, first + i), p->dim, (int)(p->key_stride / n->size));
-        if (n->scaled && !(isfinite(scale[i].scale) && isfinite(scale[i].shift))) w->spoiled = true;
+        n->signed_row(b.keys + i * p->key_stride, &b.key_sign[i], sdw_cpu_attention_row(w, k, first + i), p->dim, (int)(p->key_stride / n->size));
+        if (n->scaled && !isfinite(b.key_sign[i].scale)) *b.spoiled = true;
     }
     w->k->transpose(turned, p->keys_per_block, sdw_cpu_attention_row(w, v, first), v->row_stride, count, p->dim, 1);
     int padded = sdw_cpu_narrow_padded(n, count);
     for (int d = 0; d < p->dim; d++)
-        n->values(w->values + d * p->value_stride, &value_scales(w)[d], turned + (ptrdiff_t)d * p->keys_per_block, count, padded);
+        n->signed_row(b.values + d * p->value_stride, &b.value_sign[d], turned + (ptrdiff_t)d * p->keys_per_block, count, padded);
 }
 
 /* ---- one panel ---- */
 
-static void multiply_keys(const work *w, int panel, int count)
+void sdw_cpu_attention_narrow_queries(const work *w, int panel, const float *turned)
+{
+    const sdw_cpu_narrow *n = w->p->narrow;
+    float *by = sdw_cpu_attention_queries(w, panel);
+    n->columns(by + w->k->nr, by, turned, w->p->dim, unit_steps(n, w->p->dim));
+}
+
+static void multiply_keys(const work *w, const block *b, int panel, int count, float *most)
 {
     const sdw_cpu_attention *p = w->p;
     const sdw_cpu_narrow *n = p->narrow;
-    const float *factor = sdw_cpu_attention_queries(w, panel);
-    sdw_cpu_narrow_tile t = { .stride = p->key_stride, .factor = n->scaled ? factor : NULL, .count = 1, .steps = { unit_steps(n, p->dim) } };
-    t.b = factor + (n->scaled ? 1 : 2) * w->k->nr; /* scaled panels begin with their sums */
-    int tiles = (count + n->mr - 1) / n->mr;
+    const float *by = sdw_cpu_attention_queries(w, panel);
+    sdw_cpu_narrow_scores s = { .stride = p->key_stride, .b = by + w->k->nr, .most = most, .steps = unit_steps(n, p->dim) };
+    int tiles = sdw_cpu_ceil_div(count, n->mr);
+    for (int j = 0; j < w->k->nr; j++) most[j] = -INFINITY;
     for (int i = 0; i < tiles; i++) {
         int row = sdw_cpu_cut(count, tiles, i);
-        t.rows = sdw_cpu_cut(count, tiles, i + 1) - row;
-        t.a = w->keys + row * p->key_stride;
-        t.scale = n->scaled ? key_scales(w) + row : NULL;
-        t.c = w->scores + (ptrdiff_t)row * w->k->nr;
-        n->tile(&t);
+        s.rows = sdw_cpu_cut(count, tiles, i + 1) - row;
+        s.a = b->keys + row * p->key_stride;
+        s.sign = n->scaled ? b->key_sign + row : NULL;
+        s.c = w->scores + (ptrdiff_t)row * w->k->nr;
+        n->scores(&s);
     }
 }
 
-static void multiply_values(const work *w, int panel, int count, const float *factor, const float *alpha)
+static void multiply_values(const work *w, const block *b, int panel, int count, const float *factor, const float *alpha)
 {
     const sdw_cpu_attention *p = w->p;
     const sdw_cpu_narrow *n = p->narrow;
     sdw_cpu_narrow_outer o = { .stride = p->value_stride, .b = w->packed, .factor = n->scaled ? factor : NULL, .alpha = alpha,
                                .steps = unit_steps(n, count) };
-    int tiles = (p->dim + n->mr - 1) / n->mr;
+    int tiles = sdw_cpu_ceil_div(p->dim, n->mr);
     for (int i = 0; i < tiles; i++) {
         int row = sdw_cpu_cut(p->dim, tiles, i);
         o.rows = sdw_cpu_cut(p->dim, tiles, i + 1) - row;
-        o.a = w->values + row * p->value_stride;
-        o.scale = n->scaled ? value_scales(w) + row : NULL;
+        o.a = b->values + row * p->value_stride;
+        o.sign = n->scaled ? b->value_sign + row : NULL;
         o.c = sdw_cpu_attention_sums(w, panel) + (ptrdiff_t)row * w->k->nr;
         n->outer(&o);
     }
@@ -128,15 +139,18 @@ static void spoil(const work *w, int panel)
     for (int j = 0; j < w->k->nr; j++) total[j] = NAN;
 }
 
-void sdw_cpu_attention_narrow_add(const work *w, int panel, int count)
+void sdw_cpu_attention_narrow_add(const work *w, int panel, int first, int count)
 {
     const sdw_cpu_narrow *n = w->p->narrow;
-    float factor[SDW_CPU_COLUMNS_MAX], alpha[SDW_CPU_COLUMNS_MAX];
-    if (w->spoiled) {
+    float factor[SDW_CPU_COLUMNS_MAX], alpha[SDW_CPU_COLUMNS_MAX], most[SDW_CPU_COLUMNS_MAX];
+    block b = block_at(w, first / w->p->keys_per_block);
+    if (*b.spoiled) {
         spoil(w, panel);
         return;
     }
-    multiply_keys(w, panel, count);
-    n->softmax(w->packed, factor, w->scores, count, unit_steps(n, count), sdw_cpu_attention_top(w, panel), sdw_cpu_attention_total(w, panel), alpha);
-    multiply_values(w, panel, count, factor, alpha);
+    multiply_keys(w, &b, panel, count, most);
+    n->softmax(&(sdw_cpu_narrow_softmax){ .p = w->packed, .factor = n->scaled ? factor : NULL, .s = w->scores, .most = most,
+                                          .by = n->scaled ? sdw_cpu_attention_queries(w, panel) : NULL, .keys = count, .steps = unit_steps(n, count),
+                                          .top = sdw_cpu_attention_top(w, panel), .sum = sdw_cpu_attention_total(w, panel), .alpha = alpha });
+    multiply_values(w, &b, panel, count, factor, alpha);
 }
