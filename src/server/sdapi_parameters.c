@@ -12,7 +12,7 @@ const sdw_sdapi_parameter sdw_sdapi_parameters[] = {
     { "prompt", "\"\"", BOTH, DONE, "weights as (word:1.2), [word], BREAK; <lora:...> is refused until LoRA is supported" },
     { "negative_prompt", "\"\"", BOTH, DONE, "" },
     { "styles", "null", BOTH, REFUSED, "there are no styles here" },
-    { "seed", "-1", BOTH, DONE, "-1 is random; picture i has seed + i" },
+    { "seed", "-1", BOTH, DONE, "-1 is random, below 2^32; picture i has seed + i" },
     { "subseed", "-1", BOTH, IGNORED, "" },
     { "subseed_strength", "0", BOTH, REFUSED, "" },
     { "seed_resize_from_h", "-1", BOTH, REFUSED, "" },

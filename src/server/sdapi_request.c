@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "core/mem.h"
+#include "core/uuid.h"
 #include "server/answer.h"
 #include "server/job_images.h"
 #include "server/json_out.h"
@@ -166,11 +167,21 @@ static bool read_counts(source *s)
            || refuse(s, 422, "n_iter", "n_iter: %d x %d pictures given, want at most %d", q->n_iter, q->batch_size, PICTURES_MAX);
 }
 
+/* As upstream draws it: its clients keep seeds in 32 bits. */
+static bool draw_seed(source *s)
+{
+    uint32_t seed;
+    if (sdw_random_bytes(&seed, sizeof seed, NULL) != SDW_OK) return true; /* the worker will try */
+    s->q->job.params.seed = seed % 4294967294u;
+    s->q->job.params.has_seed = 1;
+    return true;
+}
+
 static bool read_seed(source *s)
 {
     yyjson_val *v = get(s, "seed");
     sdw_params *p = &s->q->job.params;
-    if (!v || (yyjson_is_int(v) && !yyjson_is_uint(v) && yyjson_get_sint(v) == -1)) return true;
+    if (!v || (yyjson_is_int(v) && !yyjson_is_uint(v) && yyjson_get_sint(v) == -1)) return draw_seed(s);
     if (!yyjson_is_uint(v)) return refuse(s, 422, "seed", "seed: want -1 or a whole number from 0 to 18446744073709551615");
     p->seed = yyjson_get_uint(v);
     p->has_seed = 1;

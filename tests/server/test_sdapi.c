@@ -65,6 +65,24 @@ static void an_answer_has_bare_pictures_an_echo_and_info_as_text(void **state)
     yyjson_doc_free(doc);
 }
 
+static void a_drawn_seed_has_32_bits(void **state)
+{
+    (void)state;
+    int status;
+    uint64_t seed[4];
+    for (int i = 0; i < 4; i++) {
+        yyjson_doc *doc = face_json("POST", "/sdapi/v1/txt2img", i % 2 ? "{\"steps\":1,\"width\":64,\"height\":64}" : "{\"steps\":1,\"width\":64,\"height\":64,\"seed\":-1}", &status);
+        assert_int_equal(status, 200);
+        const char *info = yyjson_get_str(yyjson_obj_get(yyjson_doc_get_root(doc), "info"));
+        yyjson_doc *inner = yyjson_read(info, strlen(info), 0);
+        seed[i] = yyjson_get_uint(yyjson_obj_get(yyjson_doc_get_root(inner), "seed"));
+        assert_true(seed[i] <= 4294967293u);
+        yyjson_doc_free(inner);
+        yyjson_doc_free(doc);
+    }
+    assert_false(seed[0] == seed[1] && seed[1] == seed[2] && seed[2] == seed[3]);
+}
+
 static void null_is_absent_for_every_key(void **state)
 {
     (void)state;
@@ -376,7 +394,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(an_answer_has_bare_pictures_an_echo_and_info_as_text), T(null_is_absent_for_every_key), T(what_cannot_be_done_is_refused),
+        T(an_answer_has_bare_pictures_an_echo_and_info_as_text), T(a_drawn_seed_has_32_bits), T(null_is_absent_for_every_key),
+        T(what_cannot_be_done_is_refused),
         T(img2img_takes_data_urls_and_masks), T(progress_rises_and_returns_to_nothing_and_interrupt_answers_with_what_there_is),
         T(jobs_of_other_faces_are_left_alone), T(options_come_back_whole_and_are_applied), T(every_list_answers),
         T(pictures_tell_what_they_were_made_from), T(extras_enlarge), T(an_empty_credential_is_no_credential),

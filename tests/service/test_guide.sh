@@ -34,6 +34,10 @@ want "a complete event" '^event: complete' out.txt
 want "the end marker" '^data: \[DONE\]' out.txt
 want "a PNG file" 'PNG' picture.png
 want "a small JPEG" 'JFIF' small.jpg
+want "OpenAI's answer" '{"created":[0-9]*,"data":\[{"url":"http[^"]*/v1/outputs/.*"size":"128x128"' out.txt
+[ "$(grep -ao '"data":\[{"url":"' out.txt | wc -l)" = 2 ] || { echo "FAIL: generations and edits"; bad=1; }
+want "AUTOMATIC1111's answer" '{"images":\["iVBOR' out.txt
+want "the infotext" '"info":"a red fox on a blue background\\nSteps: 6' out.txt
 want "the cancelled job" '"status":"cancelled"' out.txt
 want "the list" '"jobs":\[{' out.txt
 want "the end" '"stopping"' out.txt
