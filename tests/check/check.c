@@ -341,6 +341,20 @@ static const char *check_gather(const sdw_cpu_kernels *k, const sdw_cpu_kernels 
     return NULL;
 }
 
+static const char *check_affine(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
+{
+    for (size_t n = 0; n < 70; n++)
+        for (int silu = 0; silu < 2; silu++) {
+            const float *x = fill(in_a, n, 18), *coeffs = fill(in_b, 2 * n, 19);
+            float *dst = guarded(n);
+            sdw_act act = silu ? SDW_ACT_SILU : SDW_ACT_NONE;
+            k->affine(dst, x, coeffs, coeffs + n, n, act);
+            scalar->affine(want + 1, x, coeffs, coeffs + n, n, act);
+            if (differs(n, 60 * eps, 8 * eps) >= 0) return wrong("affine: length %zu, %s", n, silu ? "SiLU" : "plain");
+        }
+    return NULL;
+}
+
 static const char *check_finish(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
 {
     for (int columns = 1; columns <= k->nr; columns++)
@@ -518,6 +532,7 @@ const char *check_kernels(const sdw_cpu_kernels *k)
     if (!w) w = check_winograd_output(k, &scalar);
     if (!w) w = check_winograd(k);
     if (!w) w = check_gather(k, &scalar);
+    if (!w) w = check_affine(k, &scalar);
     if (!w) w = check_finish(k, &scalar);
     if (!w) w = check_transpose(k, &scalar);
     if (!w) w = check_panels(k, &scalar);

@@ -123,6 +123,12 @@ static void gather_leaves_padding(float *dst, const sdw_cpu_gather *g)
         if (g->index[i] < 0) memcpy(dst + i * SDW_CPU_SEGMENT, before + i * SDW_CPU_SEGMENT, (size_t)g->length * sizeof *dst);
 }
 
+static void affine_activates_always(float *dst, const float *src, const float *scale, const float *shift, size_t n, sdw_act act)
+{
+    (void)act;
+    right.affine(dst, src, scale, shift, n, SDW_ACT_SILU);
+}
+
 static void finish_drops_residual(const sdw_cpu_finish *f)
 {
     sdw_cpu_finish other = *f;
@@ -218,6 +224,7 @@ static void add_is_one_short(float *dst, const float *a, const float *b, size_t 
     X(winograd_output_stores_too_far, winograd_output)   \
     X(gather_activates_without_shift, gather)            \
     X(gather_leaves_padding, gather)                     \
+    X(affine_activates_always, affine)                   \
     X(finish_drops_residual, finish)                     \
     X(glu_swaps_value_and_gate, finish_glu)              \
     X(transpose_forgets_factor, transpose)               \
