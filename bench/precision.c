@@ -3,7 +3,7 @@
  *
  * Prompts are those of the demo model's world (style, subject, background), 20 steps, guidance 4, a seed of their own. Per precision: the
  * peak signal-to-noise ratio in dB of every picture against f32, median, least, and the seconds of each. With --keep the pictures
- * of all are written as DIR/NUMBER-PRECISION.png, for the demo's evaluation (demo/eval) or for looking at. */
+ * of all are written as DIR/NUMBER-PRECISION.png and the prompts as DIR/prompts, for demo/eval/precision.py or for looking at. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,14 +34,19 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static void prompt_of(int index, char *ret, size_t size)
+{
+    size_t i = (size_t)index;
+    snprintf(ret, size, "%s %s on a %s background", styles[i % COUNT(styles)], subjects[i % COUNT(subjects)], colours[i % COUNT(colours)]);
+}
+
 static sdw_result *draw(sdw_engine *e, int index)
 {
     char prompt[96];
     sdw_error err = { 0 };
     sdw_result *r = NULL;
     sdw_params p;
-    size_t i = (size_t)index;
-    snprintf(prompt, sizeof prompt, "%s %s on a %s background", styles[i % COUNT(styles)], subjects[i % COUNT(subjects)], colours[i % COUNT(colours)]);
+    prompt_of(index, prompt, sizeof prompt);
     sdw_params_init(&p);
     p.prompt = prompt;
     p.seed = 1000 + (uint64_t)index;
@@ -50,6 +55,27 @@ static sdw_result *draw(sdw_engine *e, int index)
     p.guidance = 4;
     if (sdw_generate(e, &p, NULL, NULL, &r, &err) != SDW_OK) fail(&err);
     return r;
+}
+
+static FILE *create(const char *path)
+{
+    FILE *f = fopen(path, "wb");
+    if (f) return f;
+    fprintf(stderr, "bench: %s cannot be written\n", path);
+    exit(1);
+}
+
+/* DIR/prompts: a line per picture, for the evaluation. */
+static void keep_prompts(const char *dir, int count)
+{
+    char path[512], prompt[96];
+    snprintf(path, sizeof path, "%s/prompts", dir);
+    FILE *f = create(path);
+    for (int i = 0; i < count; i++) {
+        prompt_of(i, prompt, sizeof prompt);
+        fprintf(f, "%s\n", prompt);
+    }
+    fclose(f);
 }
 
 static void keep(const char *dir, int index, const char *precision, const sdw_picture *p)
@@ -61,8 +87,8 @@ static void keep(const char *dir, int index, const char *precision, const sdw_pi
     sdw_buf_init(&file, 0);
     snprintf(path, sizeof path, "%s/%d-%s.png", dir, index, precision);
     if (sdw_image_encode(&image, "png", &(sdw_image_encode_options){ 0 }, &file, &err) != SDW_OK) fail(&err);
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(file.data, 1, file.size, f) != file.size || fclose(f) != 0) {
+    FILE *f = create(path);
+    if (fwrite(file.data, 1, file.size, f) != file.size || fclose(f) != 0) {
         fprintf(stderr, "bench: %s cannot be written\n", path);
         exit(1);
     }
@@ -105,6 +131,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_precision MODEL COUNT PRECISION... [--keep DIR]; COUNT is 1 to %d\n", COUNT_MAX);
         return 2;
     }
+    if (dir) keep_prompts(dir, count);
     for (int p = 2; p < argc; p++) {
         const char *precision = p == 2 ? "f32" : argv[p];
         sdw_engine *e = open_engine(argv[1], precision);

@@ -81,6 +81,19 @@ SDW_INLINE __m512 gelu_ps(__m512 x)
     return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, _mm512_set1_ps(6.0f), _CMP_GT_OQ), x); /* infinity included */
 }
 
+/* The same within 5e-5 + 1e-5 |x|, at a seventh of the cost: Phi(x) = 1/2 + x P(x^2) for |x| < 4.5, P of degree 8 by least maximum error of
+ * x^2 P; 0 or x beyond. */
+SDW_INLINE __m512 gelu_rough_ps(__m512 x)
+{
+    static const float c[] = { 3.03642389e-11f, -3.31466518e-9f, 1.59099893e-7f, -4.45173347e-6f, 8.14252148e-5f, -0.00103759162f, 0.0095852041f,
+                               -0.0659846577f, 0.398712608f };
+    __m512 reach = _mm512_set1_ps(4.5f), z = _mm512_max_ps(_mm512_set1_ps(-4.5f), _mm512_min_ps(reach, x)), u = _mm512_mul_ps(z, z);
+    __m512 p = _mm512_set1_ps(c[0]);
+    for (int i = 1; i < 9; i++) p = _mm512_fmadd_ps(p, u, _mm512_set1_ps(c[i]));
+    __mmask16 counts = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-4.5f), _CMP_NLT_UQ); /* NaN counts */
+    return _mm512_maskz_mul_ps(counts, x, _mm512_fmadd_ps(z, p, _mm512_set1_ps(0.5f)));
+}
+
 SDW_INLINE __m512 act_ps(__m512 x, sdw_act act)
 {
     switch (act) {

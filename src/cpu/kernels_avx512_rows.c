@@ -203,7 +203,7 @@ static void finish(const sdw_cpu_finish *f)
     }
 }
 
-static void finish_glu(const sdw_cpu_finish *f)
+SDW_INLINE void finish_pairs(const sdw_cpu_finish *f, const bool rough)
 {
     for (int j = 0; j < f->columns; j += LANES) {
         __mmask16 m = lanes_below(f->columns - j);
@@ -213,10 +213,16 @@ static void finish_glu(const sdw_cpu_finish *f)
             const float *c = f->c + r * f->width + j;
             __m512 value = _mm512_add_ps(_mm512_maskz_loadu_ps(m, c), bias);
             __m512 gate = _mm512_add_ps(_mm512_maskz_loadu_ps(m, c + f->width / 2), gates);
-            gate = f->act == SDW_ACT_GELU ? gelu_ps(gate) : act_ps(gate, f->act);
+            gate = rough ? gelu_rough_ps(gate) : f->act == SDW_ACT_GELU ? gelu_ps(gate) : act_ps(gate, f->act);
             _mm512_mask_storeu_ps(f->out + r * f->out_stride + j, m, _mm512_mul_ps(value, gate));
         }
     }
+}
+
+static void finish_glu(const sdw_cpu_finish *f)
+{
+    if (f->rough && f->act == SDW_ACT_GELU) finish_pairs(f, true);
+    else finish_pairs(f, false);
 }
 
 /* ---- norms ---- */

@@ -62,7 +62,7 @@ void sdw_cpu_finish_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, co
     bool glu = w->role == SDW_ROLE_GLU;
     int first = part->panel * part->panel_outputs, total = (int)(glu ? w->out / 2 : w->out);
     sdw_cpu_finish f = { .c = part->c, .width = part->width, .rows = part->rows, .out = o->out + part->out_row * o->out_stride + first,
-                         .out_stride = o->out_stride, .act = o->act };
+                         .out_stride = o->out_stride, .act = o->act, .rough = o->rough };
     f.columns = total - first < part->panel_outputs ? total - first : part->panel_outputs;
     f.bias = o->bias ? o->bias + first : NULL;
     if (glu) {

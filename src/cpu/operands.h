@@ -28,6 +28,7 @@ typedef struct sdw_cpu_operands {
     const float *residual;    /* or NULL */
     ptrdiff_t residual_stride;
     sdw_act act;
+    bool rough;               /* see sdw_cpu_finish */
     float *out;
     ptrdiff_t out_stride;
     const sdw_tensor *sums;   /* of out, for a driver that leaves them; or NULL */

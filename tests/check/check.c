@@ -385,6 +385,29 @@ static const char *check_finish(const sdw_cpu_kernels *k, const sdw_cpu_kernels 
     return NULL;
 }
 
+/* Gates whose GELU may be rough: within what kernels.h allows, and not more where the flag is not set. */
+static const char *check_rough_gates(const sdw_cpu_kernels *k)
+{
+    int half = k->nr / 2;
+    for (double x = -30; x < 30; x += 0.0173) {
+        float *to = guarded((size_t)half);
+        for (int j = 0; j < half; j++) {
+            in_a[1 + j] = 1;
+            in_a[1 + half + j] = (float)x + (float)j / 977;
+        }
+        sdw_cpu_finish f = { .c = in_a + 1, .width = k->nr, .rows = 1, .columns = half, .out = to, .out_stride = half, .act = SDW_ACT_GELU, .rough = true };
+        k->finish_glu(&f);
+        for (int j = 0; j < half; j++) {
+            double gate = in_a[1 + half + j], right = 0.5 * gate * erfc(-gate * 0.70710678118654752440);
+            if (!(fabs(to[j] - right) <= 5e-5 + 1e-5 * fabs(gate))) return wrong("finish_glu, rough: %g gives %g, want %g", gate, (double)to[j], right);
+        }
+    }
+    in_a[1 + half] = NAN;
+    float *to = guarded(1);
+    k->finish_glu(&(sdw_cpu_finish){ .c = in_a + 1, .width = k->nr, .rows = 1, .columns = 1, .out = to, .out_stride = 1, .act = SDW_ACT_GELU, .rough = true });
+    return isnan(to[0]) ? NULL : wrong("finish_glu, rough: NaN gives %g", (double)to[0]);
+}
+
 static const char *check_transpose(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
 {
     static const int sides[] = { 1, 3, 8, 14, 16, 17, 40, 77 };
@@ -534,6 +557,7 @@ const char *check_kernels(const sdw_cpu_kernels *k)
     if (!w) w = check_gather(k, &scalar);
     if (!w) w = check_affine(k, &scalar);
     if (!w) w = check_finish(k, &scalar);
+    if (!w) w = check_rough_gates(k);
     if (!w) w = check_transpose(k, &scalar);
     if (!w) w = check_panels(k, &scalar);
     if (!w) w = check_widen(k->widen_f16, scalar.widen_f16, "widen_f16");

@@ -136,6 +136,13 @@ static void finish_drops_residual(const sdw_cpu_finish *f)
     right.finish(&other);
 }
 
+static void glu_takes_the_tanh_form_when_rough(const sdw_cpu_finish *f)
+{
+    sdw_cpu_finish other = *f;
+    if (f->rough) other.act = SDW_ACT_GELU_TANH;
+    right.finish_glu(&other);
+}
+
 static void glu_swaps_value_and_gate(const sdw_cpu_finish *f)
 {
     float swapped[SDW_CPU_ROWS_MAX * SDW_CPU_COLUMNS_MAX];
@@ -226,6 +233,7 @@ static void add_is_one_short(float *dst, const float *a, const float *b, size_t 
     X(gather_leaves_padding, gather)                     \
     X(affine_activates_always, affine)                   \
     X(finish_drops_residual, finish)                     \
+    X(glu_takes_the_tanh_form_when_rough, finish_glu)    \
     X(glu_swaps_value_and_gate, finish_glu)              \
     X(transpose_forgets_factor, transpose)               \
     X(panel_ignores_order, panel16)                      \

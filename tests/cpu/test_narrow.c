@@ -67,7 +67,8 @@ static double against_scalar(const bed *fast, const bed *scalar, double *scratch
     return bed_distance(fast->bound[1], scratch, fast->bound_floats[1]);
 }
 
-/* What remains is the order of additions in f32 (f16: the rounding of sums too, `sums` above); where SiLU comes first, its last bit may move a value to the next step. */
+/* What remains is the order of additions in f32 (f16: the rounding of sums too, `sums` above); where SiLU comes first, its last bit may
+ * move a value to the next step; GELU of gates is rough. */
 static void fast_entries_give_what_the_scalar_ones_give(void **state)
 {
     (void)state;
@@ -92,7 +93,8 @@ static void fast_entries_give_what_the_scalar_ones_give(void **state)
             record_linear(&b, &linear_cases[i], &scalar);
             bed_run(&a.b);
             bed_run(&b.b);
-            double d = against_scalar(&a.b, &b.b, scratch), most = precisions[p].sums + (linear_cases[i].pre ? 2e-4 : 2e-6);
+            bool rough = linear_cases[i].glu && linear_cases[i].act == SDW_ACT_GELU;
+            double d = against_scalar(&a.b, &b.b, scratch), most = precisions[p].sums + (linear_cases[i].pre || rough ? 2e-4 : 2e-6);
             if (!(d < most)) fail_msg("%s: linear layer %d is %g away from the scalar one, want below %g", fast.precision, i, d, most);
             bed_close(&a.b);
             bed_close(&b.b);

@@ -38,6 +38,7 @@ static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
     };
     (void)err;
     const choice *p = c->op->choice;
+    o.rough = p->narrow;
     if (p->narrow) sdw_cpu_narrow_product_run(c->k, c->pool, &p->plan.narrow, &o, c->workspace, c->cancel);
     else sdw_cpu_matmul_run(c->k, c->pool, &p->plan.matmul, &o, c->workspace, c->cancel);
     return SDW_OK;
