@@ -29,7 +29,7 @@ after(async () => {
   assert.equal(await worker?.stop(), 0);
   rmSync(place, { recursive: true, force: true });
 });
-const scene = scenes(() => browser, () => worker.url);
+const scene = scenes(() => browser, () => worker.url, () => cancelAll(worker.url));
 const field = (page, name) => page.getByLabel(name, { exact: true });
 const button = (page, name) => page.getByRole("button", { name, exact: true });
 const visit = async (page, name) => {
@@ -55,8 +55,8 @@ async function clean(page, where) {
 async function everywhere(page, look) {
   await visit(page, "text");
   await look("text");
-  await draw(page, "step-ms=40 a fox", 60);
-  await page.getByText(/Step \d+ of 60/).waitFor();
+  await draw(page, "step-ms=200 a fox", 150);
+  await page.getByText(/Step \d+ of 150/).waitFor();
   await look("text, drawing");
   await button(page, "Cancel").click();
   await page.getByText("The job was cancelled.").waitFor();
@@ -93,7 +93,7 @@ async function everywhere(page, look) {
   await look("gallery, one picture");
   await page.keyboard.press("Escape");
   const jobs = [];
-  for (let i = 0; i < 6; i++) jobs.push(await post(worker.url, "step-ms=100 a slow fox", { steps: 150 }));
+  for (let i = 0; i < 6; i++) jobs.push(await post(worker.url, "step-ms=200 a slow fox", { steps: 150 }));
   await visit(page, "queue");
   await page.locator(".tag.queued").first().waitFor();
   await look("queue");
@@ -202,7 +202,7 @@ scene("a screen reader hears how the job goes", async (page) => {
       if (text && window.heard.at(-1) !== text) window.heard.push(text);
     }).observe(document.body, { subtree: true, childList: true, characterData: true });
   });
-  await draw(page, "step-ms=40", 20);
+  await draw(page, "step-ms=120", 20);
   await finished(page).waitFor();
   const heard = await page.evaluate(() => window.heard);
   for (const words of ["25 percent", "50 percent", "75 percent", "The picture is finished."]) assert.ok(heard.includes(words), `${words} not in ${heard}`);
@@ -252,10 +252,43 @@ test("in a frame: works, and tells the parent what the worker narrates", async (
   const heard = await page.evaluate(() => window.heard);
   const narrations = heard.filter((m) => m.type === "NARRATION_EVENT");
   assert.ok(narrations.length > 0, "no narration was heard");
+  assert.deepEqual(Object.keys(narrations[0]).sort(), ["payload", "source", "timestamp", "type", "version"]);
   assert.equal(narrations[0].version, "1.0.0");
   assert.ok(narrations[0].payload.human && narrations[0].payload.actor && narrations[0].payload.action);
   await context.close();
   parent.close();
+});
+
+test("behind a proxy that gives the worker a path of its own", async () => {
+  const prefix = "/machines/one";
+  const between = http.createServer((request, answer) => {
+    if (!request.url.startsWith(`${prefix}/`)) return void answer.writeHead(404).end();
+    const { hostname, port } = new URL(worker.url);
+    const up = http.request({ hostname, port, path: request.url.slice(prefix.length), method: request.method, headers: request.headers }, (a) => {
+      answer.writeHead(a.statusCode, a.headers);
+      a.pipe(answer);
+    });
+    up.on("error", () => answer.destroy());
+    answer.on("close", () => up.destroy());
+    request.pipe(up);
+  });
+  between.listen(0, "127.0.0.1");
+  await once(between, "listening");
+  const { page, context, complaints, foreign } = await openPage(browser, `http://127.0.0.1:${between.address().port}${prefix}/`);
+  try {
+    await draw(page, "step-ms=5", 4);
+    await finished(page).waitFor();
+    await page.getByRole("link", { name: "Gallery" }).click();
+    const picture = page.getByRole("button", { name: "Open: step-ms=5" }).first().locator("img");
+    await until("its thumbnail is there", () => picture.evaluate((i) => i.naturalWidth > 0));
+    await page.reload();
+    await page.getByRole("heading", { name: "Gallery" }).waitFor();
+    assert.deepEqual([complaints, foreign], [[], []]);
+  } finally {
+    await context.close();
+    between.closeAllConnections();
+    between.close();
+  }
 });
 
 test("the policy: scripts and styles from here alone, and the page lives with it", async () => {

@@ -92,7 +92,7 @@ export async function startBrowser() {
 /** A fresh profile with a page on `url`; what the page complains about is collected and must be empty at the end. */
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   const complaints = [];
   const foreign = [];
@@ -107,8 +107,9 @@ export async function openPage(browser, url, options = {}) {
   return { context, page, complaints, foreign };
 }
 
-/** scene(name, run): one test with a page of its own, which must not complain and must not leave its origin. */
-export function scenes(browser, url) {
+/** scene(name, run): one test with a page of its own, which must not complain and must not leave its origin. `tidy` runs at
+ *  its end, whatever came of it. */
+export function scenes(browser, url, tidy = () => undefined) {
   return (name, run, options) => test(name, async () => {
     const opened = await openPage(browser(), url(), options);
     try {
@@ -117,6 +118,7 @@ export function scenes(browser, url) {
       assert.deepEqual(opened.foreign, [], "a request left the origin");
     } finally {
       await opened.context.close();
+      await tidy();
     }
   });
 }
@@ -131,7 +133,7 @@ export function streamsOf(context) {
 }
 
 /** Asks until it is so; the last answer stands in the error. */
-export async function until(what, ask, timeout = 15_000) {
+export async function until(what, ask, timeout = 30_000) {
   const end = Date.now() + timeout;
   for (;;) {
     const answer = await ask();

@@ -52,16 +52,16 @@ scene("a running job is cancelled", async (page) => {
 });
 
 scene("a reload in mid-run finds the job again and finishes it", async (page) => {
-  await draw(page, "a green frog", 40);
-  await page.getByText(/Step \d+ of 40/).waitFor();
+  await draw(page, "a green frog", 150);
+  await page.getByText(/Step \d+ of 150/).waitFor();
   await page.reload();
-  await page.getByText(/Step \d+ of 40/).waitFor();
+  await page.getByText(/Step \d+ of 150/).waitFor();
   await ended(page);
 });
 
 scene("a lost connection is resumed, and nothing is lost", async (page) => {
-  await draw(page, "a yellow duck", 40);
-  await page.getByText(/Step \d+ of 40/).waitFor();
+  await draw(page, "a yellow duck", 150);
+  await page.getByText(/Step \d+ of 150/).waitFor();
   proxy.refuse(true);
   proxy.cut();
   await page.getByText("connecting").first().waitFor();

@@ -34,7 +34,7 @@ test("under 20 KB in all", () => {
 
 scene("a picture with its progress, its seed kept and given", async (page) => {
   await page.getByText(/on cpu:0, ready/).waitFor();
-  await fill(page, "step-ms=40", 30);
+  await fill(page, "step-ms=100", 30);
   await draw(page);
   await page.getByText(/Step ([5-9]|1\d) of 30/).waitFor();
   assert.ok(await page.getByLabel("Progress").evaluate((b) => b.value > 0 && b.value < 1));

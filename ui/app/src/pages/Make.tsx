@@ -39,6 +39,7 @@ async function complete(mode: Mode): Promise<JobRequest> {
 export function Make({ mode }: { mode: Mode }) {
   const [problems, setProblems] = useState<Problems>({});
   const [sending, setSending] = useState(false);
+  const [sent, setSent] = useState(0);
   const [copying, setCopying] = useState(false);
   const view = useStore(worker);
   const capabilities = view.capabilities;
@@ -46,6 +47,9 @@ export function Make({ mode }: { mode: Mode }) {
   const refused = mode === "image" && capabilities?.img2img === false || mode === "inpaint" && capabilities?.inpainting === false;
 
   useEffect(() => focusOnPage(mode), [mode]);
+  // Both after the page shows what has changed.
+  useEffect(() => { if (Object.keys(problems).length) document.querySelector<HTMLElement>("[aria-invalid=true]")?.focus(); }, [problems]);
+  useEffect(() => { if (sent) bringIntoView(); }, [sent]);
 
   const send = async () => {
     if (sending) return;
@@ -55,12 +59,11 @@ export function Make({ mode }: { mode: Mode }) {
       const request = await complete(mode);
       remember(request.prompt);
       await submit(request, mode, mode === "text" ? undefined : photo?.blob);
-      bringIntoView();
+      setSent((n) => n + 1);
     } catch (error) {
       const found = problemsOf(error);
       setProblems(found);
       if (!Object.keys(found).length) tellError(error);
-      else requestAnimationFrame(() => document.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
     }
     setSending(false);
   };
@@ -92,10 +95,8 @@ export function Make({ mode }: { mode: Mode }) {
 
 /** On a phone the picture stands above the form, out of sight of whoever presses the button. */
 function bringIntoView(): void {
-  requestAnimationFrame(() => {
-    const stage = document.querySelector(".stage");
-    if (stage && stage.getBoundingClientRect().top < 0) stage.scrollIntoView({ block: "start" });
-  });
+  const stage = document.querySelector(".stage");
+  if (stage && stage.getBoundingClientRect().top < 0) stage.scrollIntoView({ block: "start" });
 }
 
 function problemsOf(error: unknown): Problems {

@@ -123,7 +123,11 @@ async function followJob(id: string, signal: AbortSignal): Promise<void> {
   const stream = client.follow(id, {
     after: seen, signal, onNumber: (n) => { if (!signal.aborted) seen = n; }, onConnection: (open) => change(() => ({ connected: open })),
   });
-  for await (const event of stream) change((f) => after(f, event));
+  try {
+    for await (const event of stream) change((f) => after(f, event));
+  } finally {
+    focus.set((f) => (f?.id === id ? { ...f, connected: false } : f)); // the turn may have been taken away
+  }
 }
 
 function finish(id: string): void {
