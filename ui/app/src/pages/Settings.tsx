@@ -26,7 +26,13 @@ function Models() {
   const { models, capabilities, state } = useStore(worker);
   const progress = useStore(loadProgress);
   const [name, setName] = useState("");
-  useEffect(() => { refreshModels().catch(() => undefined); }, [state]);
+  // Loads and unloads wait for running jobs, and other programs change models too: looked at again while this page is open.
+  useEffect(() => {
+    const look = () => { if (!document.hidden) refreshModels().catch(() => undefined); };
+    look();
+    const timer = setInterval(look, 3000);
+    return () => clearInterval(timer);
+  }, [state]);
   const run = async (work: Promise<unknown>, done: string) => {
     try {
       await work;
