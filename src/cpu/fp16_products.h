@@ -1,14 +1,17 @@
-/* fp16_products.h - products in f16: up to 28 rows times one vector of 32 columns. Sums are promoted to f32 every 64 products, which
- * keeps the rounding of f16 sums near that of the operands.
+/* fp16_products.h - products in f16: up to 14 rows times two vectors of 16 columns. A vector holds two sums of each column, one of even
+ * and one of odd steps, so that a pair of steps of a row is broadcast at once. Sums are promoted to f32 every 256 steps, that is 128
+ * products each: their rounding stays below that of operands in bf16.
  *
  * Vectors and what is done with them come from the includer (kernels_avx512_fp16.c: the instructions; tests/check/emulated.c: plain C):
- *     FP16_VECTOR             type of 32 values of f16
+ *     FP16_VECTOR             type of 16 pairs of f16
  *     FP16_ZERO()             all zero
- *     FP16_LOAD(from)         32 values
- *     FP16_MULTIPLY_ADD(sum, vector, from)  sum += vector * the one value at from, rounded once
- *     FP16_PROMOTE(c, sum, alpha)  c[0..31] = c * alpha + sum in f32; alpha may be NULL: 1
- *     FP16_STORE(c, sum)      c[0..31] = sum in f32
- *     FP16_RAISE(most, c)     most[0..31] = max(most, c) in f32, a NaN of c as x86 has it
+ *     FP16_LOAD(from)         16 pairs
+ *     FP16_PAIR(from)         the one pair at from, 16 times
+ *     FP16_MULTIPLY_ADD(sum, vector, pair)  sum += vector * pair, rounded once
+ *     FP16_PROMOTE(c, sum, alpha)  c[0..15] = c * alpha + even sums + odd sums in f32; alpha may be NULL: 1
+ *     FP16_STORE(c, sum)      c[0..15] = even sums + odd sums in f32
+ *     FP16_FLOATS             type of 16 values of f32, with FP16_FLOATS_LOAD(from), FP16_FLOATS_STORE(to, v) and
+ *     FP16_FLOATS_MAX(a, b)   b where one of them is NaN
  *     FP16_INLINE, FP16_UNROLL */
 #ifndef SDW_CPU_FP16_PRODUCTS_H
 #define SDW_CPU_FP16_PRODUCTS_H
@@ -17,29 +20,26 @@
 
 #if defined(FP16_VECTOR) /* else nothing: a header must compile alone */
 
-enum { FP16_ROWS = 28, FP16_COLUMNS = 32, FP16_PROMOTED = 64, FP16_SIZE = 2 };
+enum { FP16_ROWS = 14, FP16_HALF = 16, FP16_COLUMNS = 2 * FP16_HALF, FP16_PROMOTED = 256, FP16_SIZE = 2, FP16_PAIR_BYTES = 2 * FP16_SIZE };
 
 /* rows is a constant at every call, see tile() of kernels_avx512.c. */
-FP16_INLINE const char *fp16_multiply(const int rows, const char *from, ptrdiff_t stride, int steps, const char *b, FP16_VECTOR *sum)
+FP16_INLINE const char *fp16_multiply(const int rows, const char *from, ptrdiff_t stride, int steps, const char *b, FP16_VECTOR sum[][2])
 {
     const char *end = from + steps * FP16_SIZE, *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
-    const char *row16 = from + 16 * stride, *row20 = from + 20 * stride, *row24 = from + 24 * stride;
     FP16_UNROLL
-    for (int r = 0; r < rows; r++) sum[r] = FP16_ZERO();
-    for (; from < end; b += FP16_COLUMNS * FP16_SIZE) {
-        FP16_VECTOR v = FP16_LOAD(b);
+    for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = FP16_ZERO();
+    for (; from < end; b += FP16_COLUMNS * FP16_PAIR_BYTES) {
+        FP16_VECTOR v0 = FP16_LOAD(b), v1 = FP16_LOAD(b + FP16_HALF * FP16_PAIR_BYTES);
         FP16_UNROLL
         for (int r = 0; r < rows; r++) {
-            const char *at = r >= 24 ? row24 : r >= 20 ? row20 : r >= 16 ? row16 : r >= 12 ? row12 : r >= 8 ? row8 : r >= 4 ? row4 : from;
-            FP16_MULTIPLY_ADD(sum[r], v, at + r % 4 * stride);
+            FP16_VECTOR pair = FP16_PAIR((r >= 12 ? row12 : r >= 8 ? row8 : r >= 4 ? row4 : from) + r % 4 * stride);
+            FP16_MULTIPLY_ADD(sum[r][0], v0, pair);
+            FP16_MULTIPLY_ADD(sum[r][1], v1, pair);
         }
-        from += FP16_SIZE;
-        row4 += FP16_SIZE;
-        row8 += FP16_SIZE;
-        row12 += FP16_SIZE;
-        row16 += FP16_SIZE;
-        row20 += FP16_SIZE;
-        row24 += FP16_SIZE;
+        from += FP16_PAIR_BYTES;
+        row4 += FP16_PAIR_BYTES;
+        row8 += FP16_PAIR_BYTES;
+        row12 += FP16_PAIR_BYTES;
     }
     return b;
 }
@@ -49,6 +49,19 @@ FP16_INLINE int fp16_part(int steps)
     return steps < FP16_PROMOTED ? steps : FP16_PROMOTED;
 }
 
+/* c = c * alpha + sums (alpha NULL: 1), or just the sums if they are the first. */
+FP16_INLINE void fp16_settle(const int rows, float *c, FP16_VECTOR sum[][2], const float *alpha, bool first)
+{
+    FP16_UNROLL
+    for (int r = 0; r < rows; r++)
+        FP16_UNROLL
+        for (int j = 0; j < 2; j++) {
+            float *to = c + r * FP16_COLUMNS + j * FP16_HALF;
+            if (first) FP16_STORE(to, sum[r][j]);
+            else FP16_PROMOTE(to, sum[r][j], alpha ? alpha + j * FP16_HALF : NULL);
+        }
+}
+
 FP16_INLINE void fp16_tile(const int rows, const sdw_cpu_narrow_tile *t)
 {
     const char *b = t->b;
@@ -56,12 +69,9 @@ FP16_INLINE void fp16_tile(const int rows, const sdw_cpu_narrow_tile *t)
     for (int i = 0; i < t->count; i++) {
         const char *a = (const char *)t->a + t->row[i] * t->stride;
         for (int left = t->steps[i]; left > 0; left -= FP16_PROMOTED, a += FP16_PROMOTED * FP16_SIZE) {
-            FP16_VECTOR sum[FP16_ROWS];
+            FP16_VECTOR sum[FP16_ROWS][2];
             b = fp16_multiply(rows, a, t->stride, fp16_part(left), b, sum);
-            FP16_UNROLL
-            for (int r = 0; r < rows; r++)
-                if (add) FP16_PROMOTE(t->c + r * FP16_COLUMNS, sum[r], NULL);
-                else FP16_STORE(t->c + r * FP16_COLUMNS, sum[r]);
+            fp16_settle(rows, t->c, sum, NULL, !add);
             add = true;
         }
     }
@@ -72,10 +82,9 @@ FP16_INLINE void fp16_outer(const int rows, const sdw_cpu_narrow_outer *o)
     const char *a = o->a, *b = o->b;
     const float *alpha = o->alpha;
     for (int left = o->steps; left > 0; left -= FP16_PROMOTED, a += FP16_PROMOTED * FP16_SIZE, alpha = NULL) {
-        FP16_VECTOR sum[FP16_ROWS];
+        FP16_VECTOR sum[FP16_ROWS][2];
         b = fp16_multiply(rows, a, o->stride, fp16_part(left), b, sum);
-        FP16_UNROLL
-        for (int r = 0; r < rows; r++) FP16_PROMOTE(o->c + r * FP16_COLUMNS, sum[r], alpha);
+        fp16_settle(rows, o->c, sum, alpha, false);
     }
 }
 
@@ -83,19 +92,19 @@ FP16_INLINE void fp16_scores(const int rows, const sdw_cpu_narrow_scores *s)
 {
     const char *a = s->a, *b = s->b;
     for (int left = s->steps; left > 0; left -= FP16_PROMOTED, a += FP16_PROMOTED * FP16_SIZE) {
-        FP16_VECTOR sum[FP16_ROWS];
+        FP16_VECTOR sum[FP16_ROWS][2];
         b = fp16_multiply(rows, a, s->stride, fp16_part(left), b, sum);
-        FP16_UNROLL
-        for (int r = 0; r < rows; r++)
-            if (left < s->steps) FP16_PROMOTE(s->c + r * FP16_COLUMNS, sum[r], NULL);
-            else FP16_STORE(s->c + r * FP16_COLUMNS, sum[r]);
+        fp16_settle(rows, s->c, sum, NULL, left == s->steps);
     }
-    for (int r = 0; r < rows; r++) FP16_RAISE(s->most, s->c + r * FP16_COLUMNS);
+    for (int j = 0; j < FP16_COLUMNS; j += FP16_HALF) {
+        FP16_FLOATS most = FP16_FLOATS_LOAD(s->most + j);
+        FP16_UNROLL
+        for (int r = 0; r < rows; r++) most = FP16_FLOATS_MAX(most, FP16_FLOATS_LOAD(s->c + r * FP16_COLUMNS + j));
+        FP16_FLOATS_STORE(s->most + j, most);
+    }
 }
 
-#define FP16_EACH_ROWS(X)                                                                                             \
-    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) X(21) \
-    X(22) X(23) X(24) X(25) X(26) X(27) X(28)
+#define FP16_EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #define FP16_DEFINE(n)                                        \
     static void fp16_tile_##n(const sdw_cpu_narrow_tile *t)   \
     {                                                         \

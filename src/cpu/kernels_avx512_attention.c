@@ -5,6 +5,7 @@
 #if defined(__AVX512F__)
 
 #include <math.h>
+#include <string.h>
 
 #include "cpu/avx512_math.h"
 
@@ -52,6 +53,13 @@ SDW_INLINE __m512i interleaved_bf16(__m512 even, __m512 odd)
     __m512i e = _mm512_srli_epi32(_mm512_add_epi32(_mm512_castps_si512(even), half), 16);
     __m512i o = _mm512_add_epi32(_mm512_castps_si512(odd), half);
     return _mm512_ternarylogic_epi32(high, o, e, 0xca); /* high ? o : e */
+}
+
+SDW_INLINE __m512i interleaved_f16(__m512 even, __m512 odd)
+{
+    __m512i e = _mm512_cvtepu16_epi32(_mm512_cvtps_ph(even, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    __m512i o = _mm512_cvtepu16_epi32(_mm512_cvtps_ph(odd, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    return _mm512_or_si512(e, _mm512_slli_epi32(o, 16));
 }
 
 SDW_INLINE __m512 canonical(__m512 x)
@@ -110,10 +118,10 @@ static void columns_bf16(void *panel, float *by, const float *src, int dim, int 
 static void columns_f16(void *panel, float *by, const float *src, int dim, int steps)
 {
     (void)by;
-    for (int i = 0; i < steps; i++)
+    for (int i = 0; i < steps; i += 2)
         for (int j = 0; j < COLUMNS; j += LANES)
-            _mm256_storeu_si256((void *)((uint16_t *)panel + (ptrdiff_t)i * COLUMNS + j),
-                                _mm512_cvtps_ph(row_or_zero(src + j, i, dim), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+            _mm512_storeu_si512((char *)panel + ((ptrdiff_t)i * COLUMNS + j * 2) * 2,
+                                interleaved_f16(row_or_zero(src + j, i, dim), row_or_zero(src + j, i + 1, dim)));
 }
 
 /* ---- keys and values ---- */
@@ -204,21 +212,23 @@ static void softmax_int8(const sdw_cpu_narrow_softmax *x)
     }
 }
 
-SDW_INLINE __m512 bf16_of(const float *s, int k, int keys, __m512 now)
+SDW_INLINE __m512 power(const float *s, int k, int keys, __m512 now, bool f16)
 {
-    return k < keys ? exp2_to_bf16(_mm512_sub_ps(_mm512_loadu_ps(s + (ptrdiff_t)k * COLUMNS), now)) : _mm512_setzero_ps();
+    if (k >= keys) return _mm512_setzero_ps();
+    __m512 x = _mm512_sub_ps(_mm512_loadu_ps(s + (ptrdiff_t)k * COLUMNS), now);
+    return f16 ? exp2_to_f16(x) : exp2_to_bf16(x);
 }
 
 /* Two keys from k on; their sums onto two. */
-SDW_INLINE void bf16_step(char *p, const float *s, int k, int keys, __m512 now, __m512 *total)
+SDW_INLINE void pair_step(char *p, const float *s, int k, int keys, __m512 now, bool f16, __m512 *total)
 {
-    __m512 even = bf16_of(s, k, keys, now), odd = bf16_of(s, k + 1, keys, now);
-    _mm512_storeu_si512(p + (ptrdiff_t)k * COLUMNS * 2, interleaved_bf16(even, odd));
+    __m512 even = power(s, k, keys, now, f16), odd = power(s, k + 1, keys, now, f16);
+    _mm512_storeu_si512(p + (ptrdiff_t)k * COLUMNS * 2, f16 ? interleaved_f16(even, odd) : interleaved_bf16(even, odd));
     total[0] = _mm512_add_ps(total[0], even);
     total[1] = _mm512_add_ps(total[1], odd);
 }
 
-static void softmax_bf16(const sdw_cpu_narrow_softmax *x)
+SDW_INLINE void softmax16(const sdw_cpu_narrow_softmax *x, const bool f16)
 {
     for (int j = 0; j < COLUMNS; j += LANES) {
         char *to = (char *)x->p + (ptrdiff_t)j * 4;
@@ -226,43 +236,31 @@ static void softmax_bf16(const sdw_cpu_narrow_softmax *x)
         for (int i = 0; i < 4; i++) total[i] = _mm512_setzero_ps();
         int k = 0;
         for (; k + 4 <= x->keys; k += 4) {
-            bf16_step(to, x->s + j, k, x->keys, now, total);
-            bf16_step(to, x->s + j, k + 2, x->keys, now, total + 2);
+            pair_step(to, x->s + j, k, x->keys, now, f16, total);
+            pair_step(to, x->s + j, k + 2, x->keys, now, f16, total + 2);
         }
-        for (; k < x->steps; k += 2) bf16_step(to, x->s + j, k, x->keys, now, total);
+        for (; k < x->steps; k += 2) pair_step(to, x->s + j, k, x->keys, now, f16, total);
         __m512 all = _mm512_add_ps(_mm512_add_ps(total[0], total[1]), _mm512_add_ps(total[2], total[3]));
         advance(x, j, now, _mm512_set1_ps(1), all);
     }
 }
 
-SDW_INLINE __m512 f16_step(char *p, const float *s, int k, __m512 now)
+static void softmax_bf16(const sdw_cpu_narrow_softmax *x)
 {
-    __m512 v = exp2_to_f16(_mm512_sub_ps(_mm512_loadu_ps(s + (ptrdiff_t)k * COLUMNS), now));
-    _mm256_storeu_si256((void *)(p + (ptrdiff_t)k * COLUMNS * 2), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-    return v;
+    softmax16(x, false);
 }
 
 static void softmax_f16(const sdw_cpu_narrow_softmax *x)
 {
-    for (int j = 0; j < COLUMNS; j += LANES) {
-        char *to = (char *)x->p + (ptrdiff_t)j * 2;
-        __m512 now = _mm512_max_ps(_mm512_loadu_ps(x->top + j), _mm512_loadu_ps(x->most + j)), total[4];
-        for (int i = 0; i < 4; i++) total[i] = _mm512_setzero_ps();
-        int k = 0;
-        for (; k + 4 <= x->keys; k += 4)
-            for (int i = 0; i < 4; i++) total[i] = _mm512_add_ps(total[i], f16_step(to, x->s + j, k + i, now));
-        for (; k < x->keys; k++) total[0] = _mm512_add_ps(total[0], f16_step(to, x->s + j, k, now));
-        for (; k < x->steps; k++) _mm256_storeu_si256((void *)(to + (ptrdiff_t)k * COLUMNS * 2), _mm256_setzero_si256());
-        __m512 all = _mm512_add_ps(_mm512_add_ps(total[0], total[1]), _mm512_add_ps(total[2], total[3]));
-        advance(x, j, now, _mm512_set1_ps(1), all);
-    }
+    softmax16(x, true);
 }
 
 void sdw_cpu_narrow_avx512_attention(sdw_cpu_narrow *n)
 {
-    n->signed_row = n->scaled ? signed_int8 : n->group == 2 ? signed_bf16 : signed_f16;
-    n->columns = n->scaled ? columns_int8 : n->group == 2 ? columns_bf16 : columns_f16;
-    n->softmax = n->scaled ? softmax_int8 : n->group == 2 ? softmax_bf16 : softmax_f16;
+    bool bf16 = strcmp(n->name, "bf16") == 0;
+    n->signed_row = n->scaled ? signed_int8 : bf16 ? signed_bf16 : signed_f16;
+    n->columns = n->scaled ? columns_int8 : bf16 ? columns_bf16 : columns_f16;
+    n->softmax = n->scaled ? softmax_int8 : bf16 ? softmax_bf16 : softmax_f16;
 }
 
 #else

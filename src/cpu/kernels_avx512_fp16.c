@@ -10,40 +10,29 @@ enum { LANES = 16 };
 #define FP16_VECTOR __m512i
 #define FP16_ZERO() _mm512_setzero_si512()
 #define FP16_LOAD(from) _mm512_loadu_si512(from)
-/* As assembly, so that the value is broadcast by the load and by nothing else. */
-#define FP16_MULTIPLY_ADD(sum, vector, from) \
-    __asm__("vfmadd231ph %2%{1to32%}, %1, %0" : "+v"(sum) : "v"(vector), "m"(*(const uint16_t *)(const void *)(from)))
+#define FP16_PAIR(from) _mm512_castps_si512(_mm512_set1_ps(*(const float *)(const void *)(from)))
+#define FP16_MULTIPLY_ADD(sum, vector, pair) __asm__("vfmadd231ph %2, %1, %0" : "+v"(sum) : "v"(vector), "v"(pair))
 #define FP16_PROMOTE(c, sum, alpha) promote(c, sum, alpha)
-#define FP16_STORE(c, sum) store(c, sum)
-#define FP16_RAISE(most, c) raise(most, c)
+#define FP16_STORE(c, sum) _mm512_storeu_ps(c, columns_of(sum))
+#define FP16_FLOATS __m512
+#define FP16_FLOATS_LOAD(from) _mm512_loadu_ps(from)
+#define FP16_FLOATS_STORE(to, v) _mm512_storeu_ps(to, v)
+#define FP16_FLOATS_MAX(a, b) _mm512_max_ps(a, b)
 #define FP16_INLINE SDW_INLINE
 #define FP16_UNROLL SDW_UNROLL
 
-SDW_INLINE void store(float *c, __m512i sum)
+/* Even and odd sums are added in f16: one more rounding of many. */
+SDW_INLINE __m512 columns_of(__m512i sum)
 {
-    _mm512_storeu_ps(c, _mm512_cvtph_ps(_mm512_castsi512_si256(sum)));
-    _mm512_storeu_ps(c + LANES, _mm512_cvtph_ps(_mm512_extracti64x4_epi64(sum, 1)));
+    __m512i both;
+    __asm__("vaddph %2, %1, %0" : "=v"(both) : "v"(sum), "v"(_mm512_rol_epi32(sum, 16)));
+    return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(both));
 }
 
 SDW_INLINE void promote(float *c, __m512i sum, const float *alpha)
 {
-    __m512 low = _mm512_cvtph_ps(_mm512_castsi512_si256(sum)), high = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(sum, 1));
-    __m512 c0 = _mm512_loadu_ps(c), c1 = _mm512_loadu_ps(c + LANES);
-    if (alpha) {
-        low = _mm512_fmadd_ps(c0, _mm512_loadu_ps(alpha), low);
-        high = _mm512_fmadd_ps(c1, _mm512_loadu_ps(alpha + LANES), high);
-    } else {
-        low = _mm512_add_ps(c0, low);
-        high = _mm512_add_ps(c1, high);
-    }
-    _mm512_storeu_ps(c, low);
-    _mm512_storeu_ps(c + LANES, high);
-}
-
-SDW_INLINE void raise(float *most, const float *c)
-{
-    _mm512_storeu_ps(most, _mm512_max_ps(_mm512_loadu_ps(most), _mm512_loadu_ps(c)));
-    _mm512_storeu_ps(most + LANES, _mm512_max_ps(_mm512_loadu_ps(most + LANES), _mm512_loadu_ps(c + LANES)));
+    __m512 v = columns_of(sum), before = _mm512_loadu_ps(c);
+    _mm512_storeu_ps(c, alpha ? _mm512_fmadd_ps(before, _mm512_loadu_ps(alpha), v) : _mm512_add_ps(before, v));
 }
 
 #include "cpu/fp16_products.h"
@@ -76,7 +65,7 @@ static double peak(long rounds, float *ret)
         for (int j = 0; j < 24; j++) __asm__("vfmadd213ph %2, %1, %0" : "+v"(v[j]) : "v"(x), "v"(y));
     SDW_UNROLL
     for (int j = 0; j < 24; j++) *ret += (float)_mm512_reduce_add_epi32(v[j]);
-    return 2.0 * FP16_COLUMNS * 24 * (double)rounds;
+    return 4.0 * LANES * 24 * (double)rounds;
 }
 
 void sdw_cpu_narrow_avx512_fp16(sdw_cpu_narrow *n)
@@ -88,7 +77,7 @@ void sdw_cpu_narrow_avx512_fp16(sdw_cpu_narrow *n)
     n->weights = weights_f16;
     n->tile = fp16_any_tile;
     n->peak = peak;
-    n->step_unit = 1;
+    n->step_unit = n->group;
     n->scores = fp16_any_scores;
     n->outer = fp16_any_outer;
     sdw_cpu_narrow_avx512_attention(n);

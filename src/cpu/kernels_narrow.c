@@ -91,7 +91,7 @@ static double run_f16(const char *a, const char *b, int steps, int j)
 {
     const uint16_t *x = (const void *)a, *w = (const void *)b;
     double sum = 0;
-    for (int s = 0; s < steps; s++) sum += (double)sdw_f16_to_f32(x[s]) * sdw_f16_to_f32(w[s * COLUMNS + j]);
+    for (int s = 0; s < steps; s++) sum += (double)sdw_f16_to_f32(x[s]) * sdw_f16_to_f32(w[(s / 2 * COLUMNS + j) * 2 + s % 2]);
     return sum;
 }
 
@@ -133,7 +133,7 @@ void sdw_cpu_narrow_scalar(sdw_cpu_narrow *n, sdw_cpu_precision p)
     static const sdw_cpu_narrow table[SDW_PRECISIONS] = {
         [SDW_PRECISION_INT8] = { .name = "int8", .size = 1, .group = 4, .scaled = true, .row = row_int8, .weights = weights_int8, .tile = tile_int8 },
         [SDW_PRECISION_BF16] = { .name = "bf16", .size = 2, .group = 2, .spares_skips = true, .winograd_wins = true, .row = row_bf16, .weights = weights_bf16, .tile = tile_bf16 },
-        [SDW_PRECISION_F16] = { .name = "f16", .size = 2, .group = 1, .winograd_wins = true, .row = row_f16, .weights = weights_f16, .tile = tile_f16 },
+        [SDW_PRECISION_F16] = { .name = "f16", .size = 2, .group = 2, .winograd_wins = true, .row = row_f16, .weights = weights_f16, .tile = tile_f16 },
     };
     *n = table[p];
     n->unit = "scalar";

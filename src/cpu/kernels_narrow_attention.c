@@ -66,10 +66,10 @@ static void signed16(uint16_t *dst, const float *src, int n, int padded, narrow_
     for (int i = 0; i < padded; i++) dst[i] = i < n ? narrow(src[i]) : 0;
 }
 
-static void columns16(uint16_t *panel, const float *src, int dim, int steps, int group, narrow_fn *narrow)
+static void columns16(uint16_t *panel, const float *src, int dim, int steps, narrow_fn *narrow)
 {
     for (int i = 0; i < steps; i++)
-        for (int j = 0; j < COLUMNS; j++) panel[at(i, j, group)] = i < dim ? narrow(src[i * COLUMNS + j]) : 0;
+        for (int j = 0; j < COLUMNS; j++) panel[at(i, j, 2)] = i < dim ? narrow(src[i * COLUMNS + j]) : 0;
 }
 
 static void signed_bf16(void *dst, sdw_cpu_narrow_sign *sign, const float *src, int n, int padded)
@@ -87,13 +87,13 @@ static void signed_f16(void *dst, sdw_cpu_narrow_sign *sign, const float *src, i
 static void columns_bf16(void *panel, float *by, const float *src, int dim, int steps)
 {
     (void)by;
-    columns16(panel, src, dim, steps, 2, sdw_f32_to_bf16);
+    columns16(panel, src, dim, steps, sdw_f32_to_bf16);
 }
 
 static void columns_f16(void *panel, float *by, const float *src, int dim, int steps)
 {
     (void)by;
-    columns16(panel, src, dim, steps, 1, sdw_f32_to_f16);
+    columns16(panel, src, dim, steps, sdw_f32_to_f16);
 }
 
 /* ---- sums: signed rows times a panel ---- */
@@ -119,7 +119,7 @@ static double sum_f16(const char *a, const void *b, int steps, int j)
 {
     double sum = 0;
     for (int s = 0; s < steps; s++)
-        sum += (double)sdw_f16_to_f32(((const uint16_t *)(const void *)a)[s]) * sdw_f16_to_f32(((const uint16_t *)b)[at(s, j, 1)]);
+        sum += (double)sdw_f16_to_f32(((const uint16_t *)(const void *)a)[s]) * sdw_f16_to_f32(((const uint16_t *)b)[at(s, j, 2)]);
     return sum;
 }
 
@@ -196,14 +196,14 @@ static void softmax_int8(const sdw_cpu_narrow_softmax *x)
     }
 }
 
-static void softmax16(const sdw_cpu_narrow_softmax *x, int group, narrow_fn *narrow)
+static void softmax16(const sdw_cpu_narrow_softmax *x, narrow_fn *narrow)
 {
     for (int j = 0; j < COLUMNS; j++) {
         float now = x->most[j] <= x->top[j] ? x->top[j] : x->most[j];
         double total = 0;
         for (int i = 0; i < x->steps; i++) {
             double v = i < x->keys ? exp((double)x->s[i * COLUMNS + j] - now) : 0;
-            ((uint16_t *)x->p)[at(i, j, group)] = narrow((float)v);
+            ((uint16_t *)x->p)[at(i, j, 2)] = narrow((float)v);
             total += v;
         }
         x->alpha[j] = (float)exp((double)x->top[j] - now);
@@ -214,12 +214,12 @@ static void softmax16(const sdw_cpu_narrow_softmax *x, int group, narrow_fn *nar
 
 static void softmax_bf16(const sdw_cpu_narrow_softmax *x)
 {
-    softmax16(x, 2, sdw_f32_to_bf16);
+    softmax16(x, sdw_f32_to_bf16);
 }
 
 static void softmax_f16(const sdw_cpu_narrow_softmax *x)
 {
-    softmax16(x, 1, sdw_f32_to_f16);
+    softmax16(x, sdw_f32_to_f16);
 }
 
 void sdw_cpu_narrow_scalar_attention(sdw_cpu_narrow *n, sdw_cpu_precision p)

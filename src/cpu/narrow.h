@@ -122,7 +122,7 @@ typedef struct sdw_cpu_narrow {
     const char *name;      /* of the precision: "int8", "bf16", "f16" */
     const char *unit;      /* what computes: "scalar", "VNNI", "AMX", ... for people */
     int size;              /* bytes of an element */
-    int group;             /* consecutive steps side by side in a panel: int8 4, bf16 2, f16 1 */
+    int group;             /* consecutive steps side by side in a panel: int8 4, bf16 and f16 2 */
     bool scaled;           /* rows have scales, panels factors and sums */
     bool spares_skips;     /* weights on the residual path stay f32, see sdw_weight */
     bool winograd_wins;    /* 3x3 convolutions with stride 1 are better off in f32 by Winograd's transforms */

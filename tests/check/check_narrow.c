@@ -50,17 +50,22 @@ static int element(const sdw_cpu_narrow *n, sign kind)
     return n->scaled && kind == UNSIGNED ? v + (int)(next() % 200) + 1 : v;
 }
 
+static bool bf16(const sdw_cpu_narrow *n)
+{
+    return strcmp(n->name, "bf16") == 0;
+}
+
 static void put(const sdw_cpu_narrow *n, void *at, size_t index, int v)
 {
     if (n->scaled) ((uint8_t *)at)[index] = (uint8_t)v;
-    else if (n->group == 2) ((uint16_t *)at)[index] = sdw_f32_to_bf16((float)v);
+    else if (bf16(n)) ((uint16_t *)at)[index] = sdw_f32_to_bf16((float)v);
     else ((uint16_t *)at)[index] = sdw_f32_to_f16((float)v);
 }
 
 static double get(const sdw_cpu_narrow *n, const void *at, size_t index, sign kind)
 {
     if (n->scaled) return kind == UNSIGNED ? ((const uint8_t *)at)[index] : ((const int8_t *)at)[index];
-    return n->group == 2 ? (double)sdw_bf16_to_f32(((const uint16_t *)at)[index]) : (double)sdw_f16_to_f32(((const uint16_t *)at)[index]);
+    return bf16(n) ? (double)sdw_bf16_to_f32(((const uint16_t *)at)[index]) : (double)sdw_f16_to_f32(((const uint16_t *)at)[index]);
 }
 
 static void fill(const sdw_cpu_narrow *n, void *at, size_t bytes, sign kind)
@@ -323,7 +328,7 @@ static const char *check_softmax_case(const sdw_cpu_narrow *n, float score_scale
     float top[COLUMNS_MAX], sum[COLUMNS_MAX], alpha[COLUMNS_MAX], factor[COLUMNS_MAX], most[COLUMNS_MAX], by[COLUMNS_MAX];
     int steps = (keys + n->step_unit - 1) / n->step_unit * n->step_unit;
     size_t bytes = (size_t)(steps * n->nr * n->size);
-    double rounding = n->group == 2 ? ldexp(1, -8) + 3e-4 : ldexp(1, -11) + 1e-5;
+    double rounding = bf16(n) ? ldexp(1, -8) + 3e-4 : ldexp(1, -11) + 1e-5;
     fill_values(keys * n->nr, 0);
     if (keys > 2) values[2 * n->nr + 1] = 90 * score_scale; /* one key takes all */
     for (int j = 0; j < n->nr; j++) top[j] = later ? 1.5f : -INFINITY, sum[j] = later ? 3 : 0, by[j] = n->scaled ? 0.5f + (float)(j % 3) : 1, most[j] = -INFINITY;

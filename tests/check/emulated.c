@@ -57,7 +57,7 @@ static void tile_bf16(uint8_t *sum, const uint8_t *rows, const uint8_t *panel)
 #define TILE_BF16(sum, rows, panel) tile_bf16(tiles[sum], tiles[rows], tiles[panel])
 #include "cpu/amx_products.h"
 
-/* ---- vectors of 32 values of f16 ---- */
+/* ---- vectors of 16 pairs of f16 ---- */
 
 typedef struct halves {
     uint16_t v[32];
@@ -70,37 +70,58 @@ static halves load_halves(const void *from)
     return h;
 }
 
-/* Rounded to f32 and then to f16: exact for what the checker multiplies. */
-static halves multiply_add(halves sum, halves vector, const void *from)
+static halves pair_of(const void *from)
 {
-    uint16_t one;
-    memcpy(&one, from, sizeof one);
-    for (int j = 0; j < 32; j++) sum.v[j] = sdw_f32_to_f16(fmaf(sdw_f16_to_f32(vector.v[j]), sdw_f16_to_f32(one), sdw_f16_to_f32(sum.v[j])));
+    halves h;
+    for (int j = 0; j < 32; j += 2) memcpy(h.v + j, from, 4);
+    return h;
+}
+
+/* Rounded to f32 and then to f16: exact for what the checker multiplies. */
+static halves multiply_add(halves sum, halves vector, halves pair)
+{
+    for (int j = 0; j < 32; j++) sum.v[j] = sdw_f32_to_f16(fmaf(sdw_f16_to_f32(vector.v[j]), sdw_f16_to_f32(pair.v[j]), sdw_f16_to_f32(sum.v[j])));
     return sum;
 }
 
 static void promote(float *c, halves sum, const float *alpha)
 {
-    for (int j = 0; j < 32; j++) c[j] = c[j] * (alpha ? alpha[j] : 1) + sdw_f16_to_f32(sum.v[j]);
+    for (int j = 0; j < 16; j++) c[j] = c[j] * (alpha ? alpha[j] : 1) + (sdw_f16_to_f32(sum.v[2 * j]) + sdw_f16_to_f32(sum.v[2 * j + 1]));
 }
 
 static void store_halves(float *c, halves sum)
 {
-    for (int j = 0; j < 32; j++) c[j] = sdw_f16_to_f32(sum.v[j]);
+    for (int j = 0; j < 16; j++) c[j] = sdw_f16_to_f32(sum.v[2 * j]) + sdw_f16_to_f32(sum.v[2 * j + 1]);
 }
 
-static void raise_to(float *most, const float *c)
+typedef struct floats {
+    float v[16];
+} floats;
+
+static floats load_floats(const float *from)
 {
-    for (int j = 0; j < 32; j++) most[j] = most[j] > c[j] ? most[j] : c[j];
+    floats f;
+    memcpy(&f, from, sizeof f);
+    return f;
+}
+
+static floats larger(floats a, floats b)
+{
+    for (int j = 0; j < 16; j++) a.v[j] = a.v[j] > b.v[j] ? a.v[j] : b.v[j];
+    return a;
 }
 
 #define FP16_VECTOR halves
 #define FP16_ZERO() ((halves){ { 0 } })
 #define FP16_LOAD(from) load_halves(from)
-#define FP16_MULTIPLY_ADD(sum, vector, from) (sum) = multiply_add(sum, vector, from)
+#define FP16_PAIR(from) pair_of(from)
+#define FP16_MULTIPLY_ADD(sum, vector, pair) (sum) = multiply_add(sum, vector, pair)
 #define FP16_PROMOTE(c, sum, alpha) promote(c, sum, alpha)
 #define FP16_STORE(c, sum) store_halves(c, sum)
-#define FP16_RAISE(most, c) raise_to(most, c)
+#define FP16_FLOATS floats
+#define FP16_FLOATS_LOAD(from) load_floats(from)
+#define FP16_FLOATS_STORE(to, f) memcpy(to, &(f), sizeof(f))
+#define FP16_FLOATS_MAX(a, b) larger(a, b)
 #define FP16_INLINE static inline
 #define FP16_UNROLL
 #include "cpu/fp16_products.h"
@@ -114,7 +135,7 @@ bool emulated_narrow(sdw_cpu_narrow *n, sdw_cpu_precision p)
         n->tile = fp16_any_tile;
         n->scores = fp16_any_scores;
         n->outer = fp16_any_outer;
-        n->step_unit = 1;
+        n->step_unit = n->group;
         return true;
     }
     n->mr = AMX_ROWS;
