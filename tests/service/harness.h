@@ -106,6 +106,10 @@ bool ends_with(const char *text, const char *end);
 /* PNG of a smooth picture, or a mask that is white in its left half; base64 in static storage. */
 const char *picture_base64(int width, int height);
 const char *mask_base64(int width, int height);
+/* RGBA, its left half transparent. */
+const char *hole_base64(int width, int height);
+/* Pixels of a picture in base64, 3 bytes each; freed by the caller. */
+unsigned char *pixels_of(const char *base64, int *ret_width, int *ret_height);
 /* Size of a picture in base64. */
 void picture_size(const char *base64, int *ret_width, int *ret_height);
 

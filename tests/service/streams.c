@@ -172,6 +172,32 @@ const char *mask_base64(int width, int height)
     return text;
 }
 
+const char *hole_base64(int width, int height)
+{
+    sdw_picture p = { .width = width, .height = height, .channels = 4, .pixels = calloc((size_t)width * (size_t)height, 4) };
+    for (int i = 0; i < width * height; i++) p.pixels[4 * i + 3] = i % width < width / 2 ? 0 : 255;
+    const char *text = encoded(&p);
+    free(p.pixels);
+    return text;
+}
+
+unsigned char *pixels_of(const char *base64, int *ret_width, int *ret_height)
+{
+    sdw_buf bytes = { 0 };
+    sdw_image *image = NULL;
+    assert_int_equal(sdw_base64_decode(base64, strlen(base64), "picture", 0, &bytes, NULL), SDW_OK);
+    assert_int_equal(sdw_image_decode(bytes.data, bytes.size, NULL, &image, NULL), SDW_OK);
+    assert_int_equal(image->channels, 3);
+    size_t size = (size_t)image->width * (size_t)image->height * 3;
+    unsigned char *pixels = malloc(size);
+    memcpy(pixels, image->pixels, size);
+    *ret_width = image->width;
+    *ret_height = image->height;
+    sdw_image_free(image);
+    sdw_buf_finish(&bytes);
+    return pixels;
+}
+
 void picture_size(const char *base64, int *ret_width, int *ret_height)
 {
     sdw_buf bytes = { 0 };

@@ -107,6 +107,8 @@ curl -s -X DELETE "$url/v1/models/org/second" | grep -q CONFLICT || fail "a load
 wait_status "$first" loaded
 [ "$(post /v1/models/unload '{"model":"org/second"}')" = 200 ] || fail "unload"
 wait_status org/second unloaded
+for path in /metrics /health /v1/health /readyz /slots /props /info /v1/capabilities; do curl -s -o answer.txt "$url$path"; done
+[ "$(status_of org/second)" = unloaded ] || fail "looking at the service loaded a model"
 curl -s -X DELETE "$url/v1/models/org/second" | grep -q '"status":"deleted"' || fail "delete"
 [ ! -e home/.cache/rbee/models/org/second ] || fail "org/second is still on the disk"
 curl -s -X DELETE "$url/v1/models/$first" | grep -q '"error"' || fail "the loaded model was removed"

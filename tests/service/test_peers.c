@@ -318,6 +318,47 @@ static void n21_settings_belong_to_their_request(void **state)
     reply_finish(&r);
 }
 
+/* ---- masks ---- */
+
+static unsigned char *painted(const char *path, const char *body, const char *key, int *width, int *height)
+{
+    reply r = { 0 };
+    post(real.port, path, body, &r);
+    if (r.status != 200) fail_msg("%s: %d %.300s", path, r.status, r.body);
+    const char *at = strstr(r.body, key);
+    assert_non_null(at);
+    at += strlen(key);
+    char *text = strndup(at, strcspn(at, "\""));
+    unsigned char *pixels = pixels_of(text, width, height);
+    free(text);
+    reply_finish(&r);
+    return pixels;
+}
+
+/* White is painted anew in one dialect, transparent in the other. */
+static void trap_4_both_kinds_of_mask_repaint_the_same_part(void **state)
+{
+    (void)state;
+    static char body[65536];
+    int w, h;
+    const char *image = picture_base64(64, 64);
+    snprintf(body, sizeof body, "{\"prompt\":\"x\",\"seed\":3,\"steps\":4,\"cfg_scale\":5,\"strength\":0.75,\"sampler\":\"euler\",\"scheduler\":\"karras\",\"size\":\"64x64\",\"images\":[{\"image_url\":\"data:image/png;base64,%s\"}],\"mask\":{\"image_url\":\"data:image/png;base64,%s\"}}",
+             image, hole_base64(64, 64));
+    unsigned char *openai = painted("/v1/images/edits", body, "\"b64_json\":\"", &w, &h);
+    snprintf(body, sizeof body, "{\"prompt\":\"x\",\"seed\":3,\"steps\":4,\"cfg_scale\":5,\"denoising_strength\":0.75,\"sampler_name\":\"Euler\",\"scheduler\":\"karras\",\"width\":64,\"height\":64,\"init_images\":[\"%s\"],\"mask\":\"%s\",\"mask_blur\":0,\"inpainting_fill\":1,\"inpaint_full_res\":false,\"override_settings\":{\"randn_source\":\"CPU\"}}",
+             image, mask_base64(64, 64));
+    unsigned char *sdapi = painted("/sdapi/v1/img2img", body, "\"images\":[\"", &w, &h);
+    assert_int_equal(w, 64);
+    assert_int_equal(h, 64);
+    assert_memory_equal(openai, sdapi, 64 * 64 * 3);
+    unsigned char *before = pixels_of(image, &w, &h);
+    int left = 0, right = 0;
+    for (int i = 0; i < 64 * 64; i++) *(i % 64 < 32 ? &left : &right) += memcmp(before + 3 * i, openai + 3 * i, 3) != 0;
+    assert_true(left > 32 * 64 * 9 / 10);
+    assert_int_equal(right, 0);
+    free(openai), free(sdapi), free(before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +367,7 @@ int main(void)
         cmocka_unit_test(n09_unknown_values_are_refused_with_the_list), cmocka_unit_test(n10_n12_seeds_and_ids_are_drawn_from_the_system),
         cmocka_unit_test(n11_everything_answers_beside_many_slow_calls), cmocka_unit_test(a_hundred_submitters_lose_nothing),
         cmocka_unit_test(n13_a_finished_job_is_cheap_to_look_at), cmocka_unit_test(n21_settings_belong_to_their_request),
+        cmocka_unit_test(trap_4_both_kinds_of_mask_repaint_the_same_part),
     };
     return cmocka_run_group_tests(tests, start_services, stop_services);
 }
