@@ -91,6 +91,7 @@ typedef struct sdw_cpu_finish {
     ptrdiff_t residual_stride;
     sdw_act act;
     bool rough;                 /* GELU of gates may be off by 5e-5 + 1e-5 |x|: what reads the output is narrower than f32 */
+    bool stream;                /* out is too large to be found in a cache later: it may be written around them */
 } sdw_cpu_finish;
 typedef void sdw_cpu_finish_fn(const sdw_cpu_finish *f);
 /* The same for pairs: columns j and width/2 + j of c are value and gate: out = (value + bias[j]) * act(gate + lane[j]), where

@@ -145,6 +145,7 @@ static void affine(float *dst, const float *src, const float *scale, const float
 
 static void finish(const sdw_cpu_finish *f)
 {
+    bool around = f->stream && (uintptr_t)f->out % 32 == 0 && f->out_stride % LANES == 0;
     for (int j = 0; j < f->columns; j += LANES) {
         long n = f->columns - j;
         __m256 bias = f->bias ? load_part(f->bias + j, n) : _mm256_setzero_ps();
@@ -154,7 +155,8 @@ static void finish(const sdw_cpu_finish *f)
             v = _mm256_add_ps(_mm256_add_ps(v, bias), lane);
             if (f->act) v = act_ps(v, f->act);
             if (f->residual) v = _mm256_add_ps(v, load_part(f->residual + r * f->residual_stride + j, n));
-            store_part(f->out + r * f->out_stride + j, n, v);
+            if (around && n >= LANES) _mm256_stream_ps(f->out + r * f->out_stride + j, v);
+            else store_part(f->out + r * f->out_stride + j, n, v);
         }
     }
 }

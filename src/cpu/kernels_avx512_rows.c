@@ -189,6 +189,7 @@ static void affine(float *dst, const float *src, const float *scale, const float
 
 static void finish(const sdw_cpu_finish *f)
 {
+    bool around = f->stream && (uintptr_t)f->out % 64 == 0 && f->out_stride % LANES == 0;
     for (int j = 0; j < f->columns; j += LANES) {
         __mmask16 m = lanes_below(f->columns - j);
         __m512 bias = f->bias ? _mm512_maskz_loadu_ps(m, f->bias + j) : _mm512_setzero_ps();
@@ -198,7 +199,8 @@ static void finish(const sdw_cpu_finish *f)
             v = _mm512_add_ps(_mm512_add_ps(v, bias), lane);
             if (f->act) v = act_ps(v, f->act);
             if (f->residual) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, f->residual + r * f->residual_stride + j));
-            _mm512_mask_storeu_ps(f->out + r * f->out_stride + j, m, v);
+            if (around && m == 0xffff) _mm512_stream_ps(f->out + r * f->out_stride + j, v);
+            else _mm512_mask_storeu_ps(f->out + r * f->out_stride + j, m, v);
         }
     }
 }

@@ -56,7 +56,8 @@ const float *sdw_cpu_panel_f32(const sdw_cpu_kernels *k, const sdw_weight *w, co
     return scratch;
 }
 
-void sdw_cpu_finish_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part)
+/* All of a part but a GLU pair's. */
+static sdw_cpu_finish describe(const sdw_cpu_operands *o, const sdw_cpu_part *part)
 {
     const sdw_weight *w = o->weight;
     bool glu = w->role == SDW_ROLE_GLU;
@@ -67,23 +68,46 @@ void sdw_cpu_finish_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, co
     f.bias = o->bias ? o->bias + first : NULL;
     if (glu) {
         f.lane = o->bias ? o->bias + total + first : NULL;
-        k->finish_glu(&f);
-        return;
+        return f;
     }
     f.lane = o->lane_add ? o->lane_add + part->lane * o->lane_add_stride + first : NULL;
     f.residual = o->residual ? o->residual + part->out_row * o->residual_stride + first : NULL;
     f.residual_stride = o->residual_stride;
-    k->finish(&f);
+    return f;
 }
 
-void sdw_cpu_sum_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part, int y, int x)
+void sdw_cpu_finish_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part)
 {
-    int first = part->panel * part->panel_outputs, total = (int)o->weight->out;
-    int columns = total - first < part->panel_outputs ? total - first : part->panel_outputs;
-    double *sum = sdw_cpu_sums_cell(o->sums, part->lane, y / SDW_SUMS_ROWS, x) + first, *square = sum + total;
+    sdw_cpu_finish f = describe(o, part);
+    f.stream = o->stream;
+    if (o->weight->role == SDW_ROLE_GLU) k->finish_glu(&f);
+    else k->finish(&f);
+}
+
+static void add_to_cell(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part, const sdw_cpu_finish *f, int y, int x)
+{
+    int total = (int)o->weight->out;
+    double *sum = sdw_cpu_sums_cell(o->sums, part->lane, y / SDW_SUMS_ROWS, x) + part->panel * part->panel_outputs, *square = sum + total;
     if (y % SDW_SUMS_ROWS == 0) {
-        memset(sum, 0, (size_t)columns * sizeof *sum);
-        memset(square, 0, (size_t)columns * sizeof *square);
+        memset(sum, 0, (size_t)f->columns * sizeof *sum);
+        memset(square, 0, (size_t)f->columns * sizeof *square);
     }
-    k->moments(o->out + part->out_row * o->out_stride + first, o->out_stride, part->rows, columns, sum, square);
+    k->moments(f->out, f->out_stride, part->rows, f->columns, sum, square);
+}
+
+/* What is written around the caches is summed first, where it lies in scratch. Adding no bias to it then changes no bit: a sum with
+ * a zero in it is never the negative zero. */
+void sdw_cpu_finish_and_sum(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part, float *c, int y, int x)
+{
+    sdw_cpu_finish f = describe(o, part);
+    if (o->stream) {
+        f.out = c;
+        f.out_stride = f.width;
+    }
+    k->finish(&f);
+    add_to_cell(k, o, part, &f, y, x);
+    if (!o->stream) return;
+    sdw_cpu_finish move = describe(o, part);
+    move = (sdw_cpu_finish){ .c = c, .width = f.width, .rows = f.rows, .columns = f.columns, .out = move.out, .out_stride = move.out_stride, .stream = true };
+    k->finish(&move);
 }

@@ -32,6 +32,7 @@ typedef struct sdw_cpu_operands {
     float *out;
     ptrdiff_t out_stride;
     const sdw_tensor *sums;   /* of out, for a driver that leaves them; or NULL */
+    bool stream;              /* out may be written around the caches, see sdw_cpu_finish; nobody reads it before the run ends */
 } sdw_cpu_operands;
 
 /* Part of a finished sum: `rows` pixels side by side from out_row on, the columns of one panel, `width` apart in c. */
@@ -62,8 +63,9 @@ const char *sdw_cpu_panel_at(const sdw_cpu_kernels *k, const sdw_weight *w, int 
 /* `count` of them as f32: themselves, or widened into scratch. */
 const float *sdw_cpu_panel_f32(const sdw_cpu_kernels *k, const sdw_weight *w, const char *at, size_t count, float *scratch);
 void sdw_cpu_finish_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part);
-/* A finished part, all of picture row y in part x of the columns, joins its cell of o->sums. Rows of a cell come in order. */
-void sdw_cpu_sum_part(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part, int y, int x);
+/* The same for a part that is all of picture row y in part x of the columns, which joins its cell of o->sums. Rows of a cell come in
+ * order. c may be written to. */
+void sdw_cpu_finish_and_sum(const sdw_cpu_kernels *k, const sdw_cpu_operands *o, const sdw_cpu_part *part, float *c, int y, int x);
 
 /* Cutting and cache habits of the drivers. */
 static inline int sdw_cpu_ceil_div(int a, int b)

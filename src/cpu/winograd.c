@@ -196,8 +196,8 @@ static void transform_output(work *k, int panel, int width)
             for (int i = 0; i < TILE && TILE * y + i < s->h; i++) {
                 part.c = k->out + i * row;
                 part.out_row = ((int64_t)part.lane * s->h + TILE * y + i) * s->w + x;
-                sdw_cpu_finish_part(k->k, k->o, &part);
-                if (k->o->sums) sdw_cpu_sum_part(k->k, k->o, &part, TILE * y + i, k->x_part);
+                if (k->o->sums) sdw_cpu_finish_and_sum(k->k, k->o, &part, k->out + i * row, TILE * y + i, k->x_part);
+                else sdw_cpu_finish_part(k->k, k->o, &part);
             }
         }
 }

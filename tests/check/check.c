@@ -358,24 +358,32 @@ static const char *check_affine(const sdw_cpu_kernels *k, const sdw_cpu_kernels 
 static const char *check_finish(const sdw_cpu_kernels *k, const sdw_cpu_kernels *scalar)
 {
     for (int columns = 1; columns <= k->nr; columns++)
-        for (int mode = 0; mode < 12; mode++) {
+        for (int mode = 0; mode < 24; mode++) {
             int rows = mode % 3 == 0 ? k->mr : mode % 3;
             const float *c = fill(in_a, (size_t)(rows * k->nr), 8), *more = fill(in_b, 3000, 9);
             float *to = guarded(3000);
             sdw_cpu_finish f = { .c = c, .width = k->nr, .rows = rows, .columns = columns, .out = to, .out_stride = 40,
                                  .act = (sdw_act)(mode % 5) };
+            size_t shift = 0;
+            if (mode >= 12) { /* rows that begin at cache lines */
+                f.stream = true;
+                f.out_stride = 48;
+                while ((uintptr_t)(to + shift) % 64) shift++;
+                f.out = to + shift;
+            }
             if (mode & 1) f.bias = more;
             if (mode & 2) f.lane = more + 100;
             if (mode & 4) f.residual = more + 200, f.residual_stride = 37;
-            if (mode & 8) f.residual = to, f.residual_stride = 40;
+            if (mode & 8) f.residual = f.out, f.residual_stride = f.out_stride;
             k->finish(&f);
-            f.out = want + 1;
-            if (mode & 8) f.residual = want + 1;
+            f.out = want + 1 + shift;
+            if (mode & 8) f.residual = want + 1 + shift;
             scalar->finish(&f);
             if (differs(3000, 60 * eps, 60 * eps) >= 0) return wrong("finish: %d columns, mode %d", columns, mode);
             if (columns > k->nr / 2) continue;
             to = guarded(3000);
             f.residual = NULL;
+            f.stream = false;
             f.out = to;
             k->finish_glu(&f);
             f.out = want + 1;

@@ -143,6 +143,11 @@ static void glu_takes_the_tanh_form_when_rough(const sdw_cpu_finish *f)
     right.finish_glu(&other);
 }
 
+static void finish_forgets_what_it_streams(const sdw_cpu_finish *f)
+{
+    if (!f->stream) right.finish(f);
+}
+
 static void glu_swaps_value_and_gate(const sdw_cpu_finish *f)
 {
     float swapped[SDW_CPU_ROWS_MAX * SDW_CPU_COLUMNS_MAX];
@@ -234,6 +239,7 @@ static void add_is_one_short(float *dst, const float *a, const float *b, size_t 
     X(affine_activates_always, affine)                   \
     X(finish_drops_residual, finish)                     \
     X(glu_takes_the_tanh_form_when_rough, finish_glu)    \
+    X(finish_forgets_what_it_streams, finish)            \
     X(glu_swaps_value_and_gate, finish_glu)              \
     X(transpose_forgets_factor, transpose)               \
     X(panel_ignores_order, panel16)                      \

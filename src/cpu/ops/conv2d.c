@@ -7,6 +7,10 @@
 #include "cpu/sums.h"
 #include "cpu/winograd.h"
 
+/* An output of this size has left the caches of a core and most of a shared one before it is read. Where it is added to, its
+ * memory is read and then at hand: no gain. */
+enum { STREAM_BYTES = 16 << 20 };
+
 typedef struct choice {
     const struct algorithm *algorithm;
     union {
@@ -151,6 +155,7 @@ static sdw_status run(const sdw_cpu_call *c, sdw_error *err)
         o.residual = a->residual->data;
         o.residual_stride = a->residual->row_stride;
     }
+    o.stream = !a->residual && 4 * sdw_tensor_rows(c->op->out) * c->op->out->c >= STREAM_BYTES;
     const choice *p = c->op->choice;
     p->algorithm->run(c, p, &o);
     if (a->sums && !p->algorithm->sums) sdw_cpu_take_sums(c, c->op->out, a->sums);
