@@ -397,11 +397,11 @@ static const char *check_finish(const sdw_cpu_kernels *k, const sdw_cpu_kernels 
 static const char *check_rough_gates(const sdw_cpu_kernels *k)
 {
     int half = k->nr / 2;
-    for (double x = -30; x < 30; x += 0.0173) {
+    for (double x = -30; x < 30; x += 0.23) {
         float *to = guarded((size_t)half);
         for (int j = 0; j < half; j++) {
             in_a[1 + j] = 1;
-            in_a[1 + half + j] = (float)x + (float)j / 977;
+            in_a[1 + half + j] = (float)(x + 0.23 * j / half);
         }
         sdw_cpu_finish f = { .c = in_a + 1, .width = k->nr, .rows = 1, .columns = half, .out = to, .out_stride = half, .act = SDW_ACT_GELU, .rough = true };
         k->finish_glu(&f);
