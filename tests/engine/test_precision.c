@@ -11,12 +11,12 @@
 
 #include "engine/tiny.h"
 
-enum { PICTURES = 3, STEPS = 6 };
-static const char *const prompts[PICTURES] = { "3d red apple on a teal background", "flat cat face on a purple background", "classic rocket on a blue background" };
+enum { PICTURES = 1, STEPS = 6 }; /* sanitizers must get through it too */
+static const char *const prompts[PICTURES] = { "3d red apple on a teal background" };
 
-/* Least distance from f32 that a picture may have, dB. bench_precision measures 59 (bf16) and 46 (int8) as the least of its pictures, and the
- * bars of the medians are 40 and 27: a layer computed wrongly falls below these. */
-static const struct { const char *name; double least; } precisions[] = { { "f16", 50 }, { "bf16", 50 }, { "int8", 33 } };
+/* Least distance from f32 that a picture may have, dB. The one here has 56 in bf16 and 37 in int8; of the median of 50 pictures (bench_precision)
+ * 40 and 27 are asked. */
+static const struct { const char *name; double least; } precisions[] = { { "f16", 45 }, { "bf16", 45 }, { "int8", 32 } };
 enum { PRECISIONS = sizeof precisions / sizeof *precisions };
 
 static sdw_engine *open_demo(const char *precision, sdw_error *err)
