@@ -104,46 +104,10 @@ FP16_INLINE void fp16_scores(const int rows, const sdw_cpu_narrow_scores *s)
     }
 }
 
-#define FP16_EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define FP16_DEFINE(n)                                        \
-    static void fp16_tile_##n(const sdw_cpu_narrow_tile *t)   \
-    {                                                         \
-        fp16_tile(n, t);                                      \
-    }                                                         \
-    static void fp16_scores_##n(const sdw_cpu_narrow_scores *s) \
-    {                                                         \
-        fp16_scores(n, s);                                    \
-    }                                                         \
-    static void fp16_outer_##n(const sdw_cpu_narrow_outer *o) \
-    {                                                         \
-        fp16_outer(n, o);                                     \
-    }
-FP16_EACH_ROWS(FP16_DEFINE)
-#undef FP16_DEFINE
-
-static void fp16_any_tile(const sdw_cpu_narrow_tile *t)
-{
-#define ENTER(n) [n] = fp16_tile_##n,
-    static sdw_cpu_narrow_tile_fn *const by_rows[FP16_ROWS + 1] = { FP16_EACH_ROWS(ENTER) };
-#undef ENTER
-    by_rows[t->rows](t);
-}
-
-static void fp16_any_scores(const sdw_cpu_narrow_scores *s)
-{
-#define ENTER(n) [n] = fp16_scores_##n,
-    static sdw_cpu_narrow_scores_fn *const by_rows[FP16_ROWS + 1] = { FP16_EACH_ROWS(ENTER) };
-#undef ENTER
-    by_rows[s->rows](s);
-}
-
-static void fp16_any_outer(const sdw_cpu_narrow_outer *o)
-{
-#define ENTER(n) [n] = fp16_outer_##n,
-    static sdw_cpu_narrow_outer_fn *const by_rows[FP16_ROWS + 1] = { FP16_EACH_ROWS(ENTER) };
-#undef ENTER
-    by_rows[o->rows](o);
-}
+#define NARROW_TILE fp16_tile
+#define NARROW_SCORES fp16_scores
+#define NARROW_OUTER fp16_outer
+#include "cpu/narrow_rows.h"
 
 #endif
 #endif

@@ -75,11 +75,11 @@ void sdw_cpu_narrow_avx512_fp16(sdw_cpu_narrow *n)
     n->mr = FP16_ROWS;
     n->row = row_f16;
     n->weights = weights_f16;
-    n->tile = fp16_any_tile;
+    n->tile = any_tile;
     n->peak = peak;
     n->step_unit = n->group;
-    n->scores = fp16_any_scores;
-    n->outer = fp16_any_outer;
+    n->scores = any_scores;
+    n->outer = any_outer;
     sdw_cpu_narrow_avx512_attention(n);
 }
 

@@ -74,10 +74,10 @@ SDW_INLINE __m512i broadcast(const char *p)
     return _mm512_castps_si512(_mm512_set1_ps(*(const float *)(const void *)p));
 }
 
-/* rows is a constant at every call, see tile() of kernels_avx512.c. */
-/* signed_rows: bytes of the rows have the sign, those of the panel do not; otherwise the other way round. Sums begin with `start`,
- * NULL: with 0. */
-SDW_INLINE const char *multiply(const int rows, const bool signed_rows, const sdw_cpu_narrow_sign *start, const char *from, ptrdiff_t stride, int steps, const char *b, __m512i sum[][2])
+/* rows is a constant at every call, see tile() of kernels_avx512.c. signed_rows: bytes of the rows have the sign, those of the panel
+ * do not; otherwise the other way round. Sums begin with `start`, NULL: with 0. */
+SDW_INLINE const char *multiply(const int rows, const bool signed_rows, const sdw_cpu_narrow_sign *start, const char *from, ptrdiff_t stride,
+                                int steps, const char *b, __m512i sum[][2])
 {
     const char *end = from + steps, *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
     SDW_UNROLL
@@ -157,46 +157,10 @@ SDW_INLINE void outer(const int rows, const sdw_cpu_narrow_outer *o)
         }
 }
 
-#define EACH_ROWS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
-#define DEFINE(n)                                        \
-    static void tile_##n(const sdw_cpu_narrow_tile *t)   \
-    {                                                    \
-        tile(n, t);                                      \
-    }                                                    \
-    static void scores_##n(const sdw_cpu_narrow_scores *s) \
-    {                                                    \
-        scores(n, s);                                    \
-    }                                                    \
-    static void outer_##n(const sdw_cpu_narrow_outer *o) \
-    {                                                    \
-        outer(n, o);                                     \
-    }
-EACH_ROWS(DEFINE)
-#undef DEFINE
-
-static void any_tile(const sdw_cpu_narrow_tile *t)
-{
-#define ENTER(n) [n] = tile_##n,
-    static sdw_cpu_narrow_tile_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
-#undef ENTER
-    by_rows[t->rows](t);
-}
-
-static void any_scores(const sdw_cpu_narrow_scores *s)
-{
-#define ENTER(n) [n] = scores_##n,
-    static sdw_cpu_narrow_scores_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
-#undef ENTER
-    by_rows[s->rows](s);
-}
-
-static void any_outer(const sdw_cpu_narrow_outer *o)
-{
-#define ENTER(n) [n] = outer_##n,
-    static sdw_cpu_narrow_outer_fn *const by_rows[TILE_ROWS + 1] = { EACH_ROWS(ENTER) };
-#undef ENTER
-    by_rows[o->rows](o);
-}
+#define NARROW_TILE tile
+#define NARROW_SCORES scores
+#define NARROW_OUTER outer
+#include "cpu/narrow_rows.h"
 
 static double peak(long rounds, float *ret)
 {

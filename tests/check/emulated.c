@@ -132,9 +132,9 @@ bool emulated_narrow(sdw_cpu_narrow *n, sdw_cpu_precision p)
     n->begin = n->end = NULL;
     if (p == SDW_PRECISION_F16) {
         n->mr = FP16_ROWS;
-        n->tile = fp16_any_tile;
-        n->scores = fp16_any_scores;
-        n->outer = fp16_any_outer;
+        n->tile = any_tile;
+        n->scores = any_scores;
+        n->outer = any_outer;
         n->step_unit = n->group;
         return true;
     }
