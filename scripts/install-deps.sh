@@ -41,7 +41,7 @@ packages_of() {
         echo "ca-certificates make cmake ninja-build ccache pkgconf gcc libc6-dev xz-utils libssl-dev libpng-dev" \
             "libturbojpeg0-dev libwebp-dev libutf8proc-dev libyyjson-dev libcurl4-openssl-dev libmicrohttpd-dev"
         ;;
-    test) echo "libcmocka-dev g++ curl chromium fonts-dejavu-core $clang" ;;
+    test) echo "libcmocka-dev g++ curl chromium fonts-dejavu-core strace systemd $clang" ;;
     node) echo "npm" ;; # only to fetch the Node that is used (scripts/node.sh)
     esac
 }

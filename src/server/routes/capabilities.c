@@ -46,7 +46,6 @@ static void put_model(sdw_buf *out, const sdw_model_info *m)
 {
     sdw_json_put_text(out, "model_type", "stable-diffusion");
     sdw_json_put_text(out, "variant", m ? sdw_family_variant(m->family) : NULL);
-    sdw_json_put_text(out, "precision", m ? m->precision : NULL);
     sdw_json_put_bool(out, "img2img", true);
     sdw_json_put_bool(out, "inpainting", true);
     sdw_json_put_bool(out, "needs_mask", m && m->inpaint);
@@ -59,6 +58,7 @@ static void put_model(sdw_buf *out, const sdw_model_info *m)
     sdw_json_put_int(out, "default_steps", m ? m->default_steps : 20);
     sdw_json_put_real(out, "default_guidance", m ? m->default_guidance : 7.5);
     sdw_json_put_bool(out, "supports_guidance", true);
+    sdw_json_put_text(out, "precision", m ? m->precision : NULL);
 }
 
 /* ---- the fields ---- */
