@@ -19,6 +19,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned releases;      /* generation of fake_release */
 static int held_now;         /* in this generation */
+static int deaf_now;         /* evaluations that hear nothing */
 static int fail_nth;
 static fake_counts counts;
 
@@ -97,14 +98,37 @@ void fake_release(void)
     pthread_mutex_unlock(&mutex);
 }
 
-bool fake_wait_held(void)
+/* Until *count is above zero; false after 20 s. */
+static bool wait_above_zero(const int *count)
 {
     double end = sdw_clock_monotonic_s() + 20;
     pthread_mutex_lock(&mutex);
-    while (!held_now && sdw_clock_monotonic_s() < end) wait_changed(0.5);
-    bool held = held_now > 0;
+    while (*count <= 0 && sdw_clock_monotonic_s() < end) wait_changed(0.5);
+    bool above = *count > 0;
     pthread_mutex_unlock(&mutex);
-    return held;
+    return above;
+}
+
+bool fake_wait_held(void)
+{
+    return wait_above_zero(&held_now);
+}
+
+bool fake_wait_deaf(void)
+{
+    return wait_above_zero(&deaf_now);
+}
+
+static void be_deaf(long ms)
+{
+    pthread_mutex_lock(&mutex);
+    deaf_now++;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&mutex);
+    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L }, NULL);
+    pthread_mutex_lock(&mutex);
+    deaf_now--;
+    pthread_mutex_unlock(&mutex);
 }
 
 void fake_fail_evaluation(int nth)
@@ -348,7 +372,7 @@ static sdw_status fake_step(sdw_exec_model *m, sdw_exec_turn *turns, int n, sdw_
         if (number(j->params.prompt, "hold-at") == evaluation) status = hold(m, false, err);
         if (number(j->params.prompt, "stall-at") == evaluation) status = hold(m, true, err);
     }
-    if (deaf > 0) nanosleep(&(struct timespec){ .tv_sec = deaf / 1000, .tv_nsec = deaf % 1000 * 1000000L }, NULL);
+    if (deaf > 0) be_deaf(deaf);
     if (status == SDW_OK) status = spend(m, ms, err);
     for (int i = 0; i < n && status == SDW_OK; i++) {
         sdw_exec_job *j = turns[i].job;

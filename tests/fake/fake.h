@@ -24,6 +24,8 @@ extern const sdw_executor fake_executor;
 void fake_release(void);
 /* Waits until somebody is held; false after 20 s. */
 bool fake_wait_held(void);
+/* Waits until an evaluation is deaf; false after 20 s. */
+bool fake_wait_deaf(void);
 void fake_fail_evaluation(int nth); /* 0: none */
 
 typedef struct fake_counts {

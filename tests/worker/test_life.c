@@ -281,7 +281,7 @@ static void an_abandoned_job_ends_once_while_the_engine_is_still_inside(void **s
     bed_open(&b, NULL);
     sdw_job_request r = bed_request("deaf-at=1 deaf-ms=700");
     sdw_job_id id = bed_submit(&b, &r);
-    bed_wait_status(&b, &id, SDW_JOB_RUNNING);
+    assert_true(fake_wait_deaf());
     sdw_worker_stop(b.w, SDW_STOP_NOW);
     assert_false(sdw_worker_stopped(b.w));
     sdw_worker_abandon(b.w);

@@ -558,7 +558,7 @@ static void a_power_cut_brings_no_cancelled_or_failed_job_back(void **state)
     assert_int_equal(bed_wait_end(&b, &failed), SDW_JOB_FAILED);
     wait_synced();
     sdw_job_id running = bed_submit(&b, &deaf);
-    bed_wait_status(&b, &running, SDW_JOB_RUNNING);
+    assert_true(fake_wait_deaf());
     sdw_job_id queued = bed_submit(&b, &waits);
     assert_int_equal(sdw_worker_cancel(b.w, &queued, NULL), SDW_OK);
     assert_int_equal(sdw_worker_cancel(b.w, &running, NULL), SDW_OK);
