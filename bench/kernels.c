@@ -13,7 +13,7 @@
 enum { ROUNDS_MAX = 41, ROUNDS_MIN = 5 };
 
 /* Ways to the same product: ours by the backend's options, oneDNN's by the library's; `against`: whose rate ours is held against. */
-enum { OURS, PLAIN, BF16, F16, INT8, OURS_END, DIRECT = OURS_END, WINOGRAD, BYTES, WAYS };
+enum { OURS, PLAIN, BF16, F16, INT8, OURS_END, DIRECT = OURS_END, WINOGRAD, BYTES, QUANTISED, WAYS };
 static const struct { const char *title; sdw_backend_options options; onednn_way onednn; int against; } table[WAYS] = {
     [OURS] = { .title = "f32", .options = { .precision = "f32" } },
     [PLAIN] = { .title = "f32, plain sums", .options = { .precision = "f32", .plain_sums = true } },
@@ -23,6 +23,7 @@ static const struct { const char *title; sdw_backend_options options; onednn_way
     [DIRECT] = { .title = "oneDNN direct", .onednn = ONEDNN_DIRECT, .against = OURS },
     [WINOGRAD] = { .title = "oneDNN Winograd", .onednn = ONEDNN_WINOGRAD, .against = OURS },
     [BYTES] = { .title = "oneDNN u8s8", .onednn = ONEDNN_BYTES, .against = INT8 },
+    [QUANTISED] = { .title = "the same of f32", .onednn = ONEDNN_QUANTISED, .against = INT8 },
 };
 
 typedef struct ways {

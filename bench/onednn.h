@@ -1,5 +1,7 @@
 /* onednn.h - the same product by oneDNN, side by side: convolutions (direct, Winograd, bytes) and matrix products (f32, bytes), each
- * in the memory format that the library likes best, no conversion counted; bytes: u8 times s8 with a scale per output, to f32. Needs -DWITH_ONEDNN=ON; otherwise nothing is there. */
+ * in the memory format that the library likes best, no conversion counted; bytes: u8 times s8 with a scale per output, to f32.
+ * Quantised: the same, from an f32 input as it lies in our tensors, brought to bytes by the library with one scale that is known
+ * before (ours looks for one in every row). Needs -DWITH_ONEDNN=ON; otherwise nothing is there. */
 #ifndef SDW_BENCH_ONEDNN_H
 #define SDW_BENCH_ONEDNN_H
 
@@ -7,7 +9,7 @@
 
 #include "bed.h"
 
-typedef enum onednn_way { ONEDNN_DIRECT, ONEDNN_WINOGRAD, ONEDNN_BYTES } onednn_way;
+typedef enum onednn_way { ONEDNN_DIRECT, ONEDNN_WINOGRAD, ONEDNN_BYTES, ONEDNN_QUANTISED } onednn_way;
 
 #if defined(SDW_WITH_ONEDNN)
 
@@ -21,6 +23,9 @@ typedef struct onednn_bed {
     dnnl_primitive_t primitive; /* NULL: the library declines */
     dnnl_memory_t memory[4];    /* source, weights, bias, destination */
     void *data[4];
+    dnnl_primitive_t quantise;  /* input to source; NULL: the source is there */
+    dnnl_memory_t input;
+    void *input_data;
 } onednn_bed;
 
 static inline void onednn_need(dnnl_status_t s, const char *what)
@@ -41,7 +46,7 @@ static inline dnnl_memory_desc_t onednn_desc(dnnl_data_type_t type, int rank, in
 /* Types of one way: source, weights, bias and destination. */
 static inline dnnl_data_type_t onednn_type(onednn_way way, int part)
 {
-    return way != ONEDNN_BYTES || part > 1 ? dnnl_f32 : part == 0 ? dnnl_u8 : dnnl_s8;
+    return way < ONEDNN_BYTES || part > 1 ? dnnl_f32 : part == 0 ? dnnl_u8 : dnnl_s8;
 }
 
 /* A scale per output, as quantised weights have. */
@@ -51,7 +56,7 @@ static inline dnnl_primitive_attr_t onednn_attr(const bench_case *c, onednn_way 
     float scale[1 << 14];
     onednn_need(dnnl_primitive_attr_create(&attr), "attributes");
     for (int i = 0; i < c->out; i++) scale[i] = 0.001f;
-    if (way == ONEDNN_BYTES) onednn_need(dnnl_primitive_attr_set_output_scales(attr, c->out, 1 << 1, scale), "scales");
+    if (way >= ONEDNN_BYTES) onednn_need(dnnl_primitive_attr_set_output_scales(attr, c->out, 1 << 1, scale), "scales");
     return attr;
 }
 
@@ -84,6 +89,29 @@ static inline dnnl_primitive_desc_t onednn_product(const onednn_bed *b, const be
     return onednn_create(b, c, way, &d);
 }
 
+/* The f32 input and its way to the bytes of the source. */
+static inline void onednn_quantise(onednn_bed *b, const bench_case *c, const dnnl_memory_desc_t *source, uint32_t *seed)
+{
+    bool conv = c->kind == BENCH_CONV;
+    const dnnl_dims_t pixels = { c->rows, c->in, c->h, c->w }, rows = { c->rows, c->in };
+    const float scale = 100;
+    dnnl_memory_desc_t m;
+    onednn_need(dnnl_memory_desc_init_by_tag(&m, conv ? 4 : 2, conv ? pixels : rows, dnnl_f32, conv ? dnnl_acdb : dnnl_ab), "memory");
+    size_t bytes = dnnl_memory_desc_get_size(&m);
+    float *data = sdw_aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+    for (size_t i = 0; i < bytes / sizeof *data; i++) data[i] = bench_random(seed);
+    b->input_data = data;
+    onednn_need(dnnl_memory_create(&b->input, &m, b->engine, data), "memory");
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_primitive_desc_t pd = NULL;
+    onednn_need(dnnl_primitive_attr_create(&attr), "attributes");
+    onednn_need(dnnl_primitive_attr_set_output_scales(attr, 1, 0, &scale), "scale");
+    onednn_need(dnnl_reorder_primitive_desc_create(&pd, &m, b->engine, source, b->engine, attr), "conversion");
+    onednn_need(dnnl_primitive_create(&b->quantise, pd), "conversion");
+    dnnl_primitive_desc_destroy(pd);
+    dnnl_primitive_attr_destroy(attr);
+}
+
 /* false: not a kind, or not a way, that the library has. */
 static inline bool onednn_open(onednn_bed *b, const bench_case *c, onednn_way way)
 {
@@ -105,6 +133,7 @@ static inline bool onednn_open(onednn_bed *b, const bench_case *c, onednn_way wa
         onednn_need(dnnl_memory_create(&b->memory[i], m, b->engine, b->data[i]), "memory");
     }
     onednn_need(dnnl_primitive_create(&b->primitive, pd), "primitive");
+    if (way == ONEDNN_QUANTISED) onednn_quantise(b, c, dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0), &seed);
     dnnl_primitive_desc_destroy(pd);
     return true;
 }
@@ -113,6 +142,8 @@ static inline void onednn_run(onednn_bed *b)
 {
     const dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, b->memory[0] }, { DNNL_ARG_WEIGHTS, b->memory[1] }, { DNNL_ARG_BIAS, b->memory[2] },
                                      { DNNL_ARG_DST, b->memory[3] } };
+    const dnnl_exec_arg_t conversion[] = { { DNNL_ARG_FROM, b->input }, { DNNL_ARG_TO, b->memory[0] } };
+    if (b->quantise) onednn_need(dnnl_primitive_execute(b->quantise, b->stream, 2, conversion), "conversion");
     onednn_need(dnnl_primitive_execute(b->primitive, b->stream, 4, args), "run");
     onednn_need(dnnl_stream_wait(b->stream), "wait");
 }
@@ -120,6 +151,9 @@ static inline void onednn_run(onednn_bed *b)
 static inline void onednn_close(onednn_bed *b)
 {
     if (b->primitive) dnnl_primitive_destroy(b->primitive);
+    if (b->quantise) dnnl_primitive_destroy(b->quantise);
+    if (b->input) dnnl_memory_destroy(b->input);
+    sdw_free(b->input_data);
     for (int i = 0; i < 4; i++) {
         if (b->memory[i]) dnnl_memory_destroy(b->memory[i]);
         sdw_free(b->data[i]);
