@@ -15,8 +15,8 @@
 /* News that come closer together are dealt with together; the first after a pause goes at once. The library looks at all
  * its sleeping connections whenever one is resumed, so many streams are worth a longer pause. */
 #define NEWS_EVERY_S 0.005
-#define NEWS_EVERY_PER_STREAM_S 50e-6
-#define NEWS_EVERY_MAX_S 0.02
+#define NEWS_EVERY_PER_STREAM_S 200e-6
+#define NEWS_EVERY_MAX_S 0.1
 /* Times that the library may go on with what is ready before the loop looks at wakes again. */
 #define RUNS_MAX 8
 
