@@ -2,6 +2,7 @@
 #ifndef SDW_CORE_DIGEST_H
 #define SDW_CORE_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,5 +23,11 @@ sdw_status sdw_digest_add(sdw_digest *d, const void *data, size_t size, sdw_erro
 /* 64 or 40 lower-case hex digits. The digest may then only be closed. */
 sdw_status sdw_digest_hex(sdw_digest *d, char ret_hex[SDW_DIGEST_HEX_SIZE], sdw_error *err);
 void sdw_digest_close(sdw_digest *d); /* accepts NULL */
+
+typedef bool sdw_digest_stop_fn(void *ctx);
+/* Of a whole file, read in pieces; `stop` (may be NULL) is asked before each: SDW_CANCELLED. SDW_NOT_FOUND if the file does not exist,
+ * SDW_IO if it cannot be read or is a folder. Any thread. */
+sdw_status sdw_digest_file(sdw_digest_kind kind, const char *path, sdw_digest_stop_fn *stop, void *ctx, char ret_hex[SDW_DIGEST_HEX_SIZE],
+                           sdw_error *err);
 
 #endif

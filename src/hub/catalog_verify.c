@@ -1,51 +1,17 @@
 /* catalog_verify.c - every byte of a model against the hash that it was published with. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/digest.h"
-#include "core/mem.h"
 #include "hub/catalog_impl.h"
-
-enum { PIECE = 1 << 20 };
 
 typedef struct verifier {
     const sdw_verify_hooks *hooks;
     sdw_hub_listing known;   /* of the commit; empty where there is none */
     sdw_verify_result result;
-    char *piece;
 } verifier;
-
-static sdw_status feed(const verifier *v, int fd, sdw_digest *d, const char *path, sdw_error *err)
-{
-    for (;;) {
-        if (v->hooks && v->hooks->cancelled && v->hooks->cancelled(v->hooks->ctx)) return sdw_fail(err, SDW_CANCELLED, "cancelled");
-        ssize_t n = read(fd, v->piece, PIECE);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return sdw_fail(err, SDW_IO, "%s: cannot read: %s", path, strerror(errno));
-        if (n == 0) return SDW_OK;
-        sdw_status s = sdw_digest_add(d, v->piece, (size_t)n, err);
-        if (s != SDW_OK) return s;
-    }
-}
-
-/* The size must not change while it is read: git's hash begins with it. */
-static sdw_status hash_file(const verifier *v, const char *path, sdw_digest_kind kind, char ret_hex[SDW_DIGEST_HEX_SIZE], sdw_error *err)
-{
-    struct stat st;
-    sdw_digest *d = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return sdw_fail(err, SDW_IO, "%s: cannot open: %s", path, strerror(errno));
-    sdw_status s = fstat(fd, &st) == 0 ? SDW_OK : sdw_fail(err, SDW_IO, "%s: cannot stat: %s", path, strerror(errno));
-    if (s == SDW_OK) s = sdw_digest_open(kind, (uint64_t)st.st_size, &d, err);
-    if (s == SDW_OK) s = feed(v, fd, d, path, err);
-    if (s == SDW_OK) s = sdw_digest_hex(d, ret_hex, err);
-    sdw_digest_close(d);
-    close(fd);
-    return s;
-}
 
 /* `blob` is the name of the blob that the file is, "" if it is none. Where the listing knows the file its hash counts:
  * a link to a sound blob may be the wrong link. */
@@ -54,7 +20,9 @@ static sdw_status verify_file(verifier *v, const char *path, const char *within,
     char hex[SDW_DIGEST_HEX_SIZE] = "";
     const sdw_hub_entry *known = sdw_hub_listing_find(&v->known, within);
     const char *wanted = known && known->hash[0] ? known->hash : blob;
-    sdw_status s = hash_file(v, path, strlen(wanted) == 40 ? SDW_DIGEST_GIT_BLOB : SDW_DIGEST_SHA256, hex, err);
+    sdw_status s = sdw_digest_file(strlen(wanted) == 40 ? SDW_DIGEST_GIT_BLOB : SDW_DIGEST_SHA256, path, v->hooks ? v->hooks->cancelled : NULL,
+                                   v->hooks ? v->hooks->ctx : NULL, hex, err);
+    if (s == SDW_NOT_FOUND) s = SDW_IO; /* a link to nothing is as unreadable */
     if (s != SDW_OK && s != SDW_IO) return s;
     bool right = s == SDW_OK && !strcmp(hex, wanted);
     sdw_verified_file f = { .path = within, .size = size, .wanted = wanted, .found = hex,
@@ -112,11 +80,9 @@ static sdw_status verify(verifier *v, const sdw_catalog_places *places, const sd
 sdw_status sdw_catalog_verify(const sdw_catalog_places *places, const sdw_catalog_entry *e, const sdw_verify_hooks *hooks,
                               sdw_verify_result *ret, sdw_error *err)
 {
-    verifier v = { .hooks = hooks, .piece = sdw_malloc(PIECE) };
-    if (!v.piece) return sdw_fail_memory(err, "verification", PIECE);
+    verifier v = { .hooks = hooks };
     sdw_status s = verify(&v, places, e, err);
     if (s == SDW_OK) *ret = v.result;
     sdw_hub_listing_finish(&v.known);
-    sdw_free(v.piece);
     return s;
 }

@@ -3,7 +3,6 @@
 #include "server/model_hashes.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,13 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/file.h"
 #include "core/hex.h"
 #include "core/log.h"
 #include "core/mem.h"
 
 #define MODELS_MAX 512
-#define READ_BYTES ((size_t)1 << 20)
 
 /* A file that is this one has these bytes. */
 typedef struct identity { dev_t device; ino_t inode; off_t size; struct timespec changed; } identity;
@@ -119,33 +116,13 @@ static row *row_for(sdw_model_hashes *h, const char *id)
 
 /* ---- the thread ---- */
 
-static bool stopped(sdw_model_hashes *h)
+static bool stopped(void *ctx)
 {
+    sdw_model_hashes *h = ctx;
     pthread_mutex_lock(&h->mutex);
     bool stop = h->stop;
     pthread_mutex_unlock(&h->mutex);
     return stop;
-}
-
-static sdw_status hash_file(sdw_model_hashes *h, const char *file, char hex[SDW_DIGEST_HEX_SIZE], sdw_error *err)
-{
-    sdw_digest *d = NULL;
-    ssize_t n = 0;
-    char *bytes = sdw_malloc(READ_BYTES);
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    sdw_status s = bytes ? SDW_OK : sdw_fail_memory(err, "hash", READ_BYTES);
-    if (s == SDW_OK && fd < 0) s = sdw_fail_errno(err, file, "cannot open it to hash it");
-    if (s == SDW_OK) s = sdw_digest_open(SDW_DIGEST_SHA256, 0, &d, err);
-    while (s == SDW_OK && (n = read(fd, bytes, READ_BYTES)) > 0) {
-        s = sdw_digest_add(d, bytes, (size_t)n, err);
-        if (s == SDW_OK && stopped(h)) s = sdw_fail(err, SDW_CANCELLED, "%s: not hashed, the service ends", file);
-    }
-    if (s == SDW_OK && n < 0) s = sdw_fail_errno(err, file, "cannot read it to hash it");
-    if (s == SDW_OK) s = sdw_digest_hex(d, hex, err);
-    sdw_digest_close(d);
-    if (fd >= 0) close(fd);
-    sdw_free(bytes);
-    return s;
 }
 
 /* Lock held. */
@@ -164,7 +141,7 @@ static void work(sdw_model_hashes *h, row *r)
     sdw_error err = { 0 };
     snprintf(file, sizeof file, "%s", r->file);
     pthread_mutex_unlock(&h->mutex);
-    sdw_status s = hash_file(h, file, hex, &err);
+    sdw_status s = sdw_digest_file(SDW_DIGEST_SHA256, file, stopped, h, hex, &err);
     if (s != SDW_OK && s != SDW_CANCELLED) sdw_log(SDW_LOG_WARNING, err.text, NULL);
     pthread_mutex_lock(&h->mutex);
     if (!same(&was, &r->is)) return; /* it was changed meanwhile, and will be read again */

@@ -25,7 +25,7 @@ static void a_file_hashes_as_its_bytes(void **state)
 {
     (void)state;
     char path[] = "sha256_test_XXXXXX", from_file[SDW_SHA256_HEX_SIZE], from_bytes[SDW_SHA256_HEX_SIZE];
-    const size_t size = 65536 * 2 + 17; /* two whole pieces and a bit */
+    const size_t size = ((size_t)2 << 20) + 17; /* two whole pieces and a bit */
     unsigned char *bytes = malloc(size);
     assert_non_null(bytes);
     for (size_t i = 0; i < size; i++) bytes[i] = (unsigned char)(i * 31 >> 3);
