@@ -1,13 +1,5 @@
 #!/bin/sh
 # Who can use the page and from where, in a real browser over the executor without weights: see ui/e2e.
 set -eu
-if ! [ -x "${SDW_CHROMIUM:-/usr/bin/chromium}" ]; then
-    echo "skipped: no chromium here"
-    exit 77
-fi
-cd "$SDW_SOURCE_DIR"
-scripts/build-ui.sh
-PATH="$(scripts/node.sh):$PATH"
-cd ui
-[ -d node_modules ] || npm ci --no-audit --no-fund >/dev/null 2>&1
-exec node --test --test-reporter=spec e2e/access.test.mjs
+. "$SDW_SOURCE_DIR/tests/ui/browser.sh"
+in_browser access

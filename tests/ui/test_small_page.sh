@@ -15,11 +15,5 @@ printf '#!/bin/sh\necho "node: there is no npm here to fetch Node with" >&2\nexi
 if (cd bare && scripts/build-ui.sh) 2>bare.log; then echo "build-ui.sh succeeds without Node"; exit 1; fi
 grep -q "no npm" bare.log || { echo "build-ui.sh gives no reason:"; cat bare.log; exit 1; }
 
-if ! [ -x "${SDW_CHROMIUM:-/usr/bin/chromium}" ]; then
-    echo "skipped: no chromium here"
-    exit 77
-fi
-PATH="$("$SDW_SOURCE_DIR/scripts/node.sh"):$PATH"
-cd "$SDW_SOURCE_DIR/ui"
-[ -d node_modules ] || npm ci --no-audit --no-fund >/dev/null 2>&1
-exec node --test --test-reporter=spec e2e/small.test.mjs
+. "$SDW_SOURCE_DIR/tests/ui/browser.sh"
+in_browser small

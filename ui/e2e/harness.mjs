@@ -5,8 +5,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { existsSync, mkdirSync } from "node:fs";
-import net from "node:net";
 import { chromium } from "playwright-core";
+
+export { startProxy } from "./proxy.mjs";
 
 const sdw = process.env.SDW;
 /** `sdw serve` over an executor without weights (tests/fake/fake.h): words of the prompt say how long a step takes. */
@@ -54,32 +55,6 @@ async function start(program, words, args = [], env = {}) {
   }
   await stop();
   throw new Error(`the model does not load:\n${log}`);
-}
-
-/** A TCP proxy; cut() loses every connection at once, refuse(true) takes no new ones. */
-export async function startProxy(target) {
-  const { hostname, port } = new URL(target);
-  const sockets = new Set();
-  let refusing = false;
-  const server = net.createServer((client) => {
-    if (refusing) return void client.destroy();
-    const upstream = net.connect(Number(port), hostname);
-    for (const [a, b] of [[client, upstream], [upstream, client]]) {
-      sockets.add(a);
-      a.pipe(b);
-      a.on("error", () => b.destroy());
-      a.on("close", () => { sockets.delete(a); b.destroy(); });
-    }
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${server.address().port}`,
-    cut: () => sockets.forEach((s) => s.destroy()),
-    refuse: (yes) => { refusing = yes; },
-    open: () => sockets.size / 2,
-    stop: () => { sockets.forEach((s) => s.destroy()); server.close(); },
-  };
 }
 
 export async function startBrowser() {

@@ -1,9 +1,10 @@
 // harness.ts - the real service for tests of the client: sdw-fake is `sdw serve` over an executor without weights, whose
-// prompts say how long steps take (tests/fake/fake.h). Between the two a proxy that can lose connections.
+// prompts say how long steps take (tests/fake/fake.h). Between the two the proxy of the tests in a browser.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import net from "node:net";
+
+export { startProxy } from "../../../../e2e/proxy.mjs";
 
 export interface Server { url: string; pid: number; stop: (signal?: NodeJS.Signals) => Promise<number | null>; release: () => void }
 
@@ -35,29 +36,3 @@ export async function startServer(args: string[] = [], env: Record<string, strin
 }
 
 export interface Proxy { url: string; cut: () => void; refuse: (yes: boolean) => void; aim: (url: string) => void; stop: () => void }
-
-/** A TCP proxy; cut() loses every connection at once, refuse(true) takes no new ones, aim() leads new ones elsewhere. */
-export async function startProxy(target: string): Promise<Proxy> {
-  const sockets = new Set<net.Socket>();
-  let refusing = false;
-  let to = new URL(target);
-  const server = net.createServer((client) => {
-    if (refusing) return void client.destroy();
-    const upstream = net.connect(Number(to.port), to.hostname);
-    for (const [a, b] of [[client, upstream], [upstream, client]] as const) {
-      sockets.add(a);
-      a.pipe(b);
-      a.on("error", () => b.destroy());
-      a.on("close", () => { sockets.delete(a); b.destroy(); });
-    }
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`,
-    cut: () => sockets.forEach((s) => s.destroy()),
-    refuse: (yes) => { refusing = yes; },
-    aim: (url) => { to = new URL(url); },
-    stop: () => { sockets.forEach((s) => s.destroy()); server.close(); },
-  };
-}
