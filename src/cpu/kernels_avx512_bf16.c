@@ -126,15 +126,10 @@ static double peak(long rounds, float *ret)
 void sdw_cpu_narrow_avx512_bf16(sdw_cpu_narrow *n)
 {
     n->unit = "AVX512-BF16";
-    n->nr = COLUMNS;
-    n->mr = TILE_ROWS;
     n->row = sdw_cpu_row_bf16_avx512;
     n->weights = sdw_cpu_weights_bf16_avx512;
-    n->tile = any_tile;
+    enter_rows(n);
     n->peak = peak;
-    n->step_unit = GROUP;
-    n->scores = any_scores;
-    n->outer = any_outer;
     sdw_cpu_narrow_avx512_attention(n);
 }
 

@@ -71,15 +71,10 @@ static double peak(long rounds, float *ret)
 void sdw_cpu_narrow_avx512_fp16(sdw_cpu_narrow *n)
 {
     n->unit = "AVX512-FP16";
-    n->nr = FP16_COLUMNS;
-    n->mr = FP16_ROWS;
     n->row = row_f16;
     n->weights = weights_f16;
-    n->tile = any_tile;
+    enter_rows(n);
     n->peak = peak;
-    n->step_unit = n->group;
-    n->scores = any_scores;
-    n->outer = any_outer;
     sdw_cpu_narrow_avx512_attention(n);
 }
 

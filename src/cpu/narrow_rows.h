@@ -2,7 +2,7 @@
  * compiler, so that loops over rows unroll and sums stay in registers.
  *
  * The includer defines before: NARROW_TILE, NARROW_SCORES and NARROW_OUTER, the names of inline functions (rows, arguments of the
- * entry). It gets any_tile, any_scores and any_outer for its table (narrow.h). Nothing without them. */
+ * entry), for tiles of 32 columns. It gets enter_rows, which puts them into a table (narrow.h). Nothing without them. */
 #ifndef SDW_CPU_NARROW_ROWS_H
 #define SDW_CPU_NARROW_ROWS_H
 
@@ -44,6 +44,16 @@ NARROW_ENTRY(outer)
 #undef NARROW_ENTER_scores
 #undef NARROW_ENTER_outer
 #undef NARROW_ENTRY
+
+static void enter_rows(sdw_cpu_narrow *n)
+{
+    n->nr = 32;
+    n->mr = 14;
+    n->tile = any_tile;
+    n->scores = any_scores;
+    n->outer = any_outer;
+    n->step_unit = n->group;
+}
 
 #endif
 #endif

@@ -131,11 +131,7 @@ bool emulated_narrow(sdw_cpu_narrow *n, sdw_cpu_precision p)
     n->unit = "emulated";
     n->begin = n->end = NULL;
     if (p == SDW_PRECISION_F16) {
-        n->mr = FP16_ROWS;
-        n->tile = any_tile;
-        n->scores = any_scores;
-        n->outer = any_outer;
-        n->step_unit = n->group;
+        enter_rows(n);
         return true;
     }
     n->mr = AMX_ROWS;

@@ -343,19 +343,27 @@ static void a_lost_input_picture_fails_its_job_alone(void **state)
 
 /* ---- another model ---- */
 
+/* Closes with one job running and one behind it; returns that one. */
+static sdw_job_id leave_queued(bed *b)
+{
+    sdw_job_request hold = bed_request("hold-at=1"), r = bed_request("x");
+    bed_submit(b, &hold);
+    assert_true(fake_wait_held());
+    sdw_job_id id = bed_submit(b, &r);
+    bed_close(b);
+    fake_release();
+    return id;
+}
+
 static void jobs_of_another_model_fail_with_its_name(void **state)
 {
     (void)state;
     bed b;
     open_state(&b, &(sdw_worker_options){ .engine = { .model = "one" } });
-    sdw_job_request hold = bed_request("hold-at=1"), r = bed_request("x");
+    sdw_job_request r = bed_request("x");
     sdw_job_id done = bed_submit(&b, &r);
     bed_wait_end(&b, &done);
-    bed_submit(&b, &hold);
-    assert_true(fake_wait_held());
-    sdw_job_id id = bed_submit(&b, &r);
-    bed_close(&b);
-    fake_release();
+    sdw_job_id id = leave_queued(&b);
     open_state(&b, &(sdw_worker_options){ .engine = { .model = "two" } });
     bed_wait_end(&b, &id);
     sdw_job_view v = bed_view(&b, &id);
@@ -388,12 +396,7 @@ static void the_same_id_over_other_files_is_another_model(void **state)
         const sdw_worker_options o = { .engine = { .model = "model.safetensors" }, .model_id = "mine" };
         open_state(&b, &o);
         bed_wait_phase(&b, SDW_WORKER_IDLE); /* its files are known */
-        sdw_job_request hold = bed_request("hold-at=1"), r = bed_request("x");
-        bed_submit(&b, &hold);
-        assert_true(fake_wait_held());
-        sdw_job_id id = bed_submit(&b, &r);
-        bed_close(&b);
-        fake_release();
+        sdw_job_id id = leave_queued(&b);
         if (changed) write_model("weightz");
         open_state(&b, &o);
         if (!changed) assert_true(fake_wait_held());
@@ -418,12 +421,7 @@ static void another_precision_is_another_model(void **state)
         sdw_worker_options o = { .engine = { .model = "model.safetensors", .precision = cases[i].first }, .model_id = "mine" };
         open_state(&b, &o);
         bed_wait_phase(&b, SDW_WORKER_IDLE);
-        sdw_job_request hold = bed_request("hold-at=1"), r = bed_request("x");
-        bed_submit(&b, &hold);
-        assert_true(fake_wait_held());
-        sdw_job_id id = bed_submit(&b, &r);
-        bed_close(&b);
-        fake_release();
+        sdw_job_id id = leave_queued(&b);
         o.engine.precision = cases[i].then;
         open_state(&b, &o);
         if (!cases[i].changed) assert_true(fake_wait_held());
