@@ -1,5 +1,6 @@
 /* cmd_oracle.c - sdw oracle: reference vectors computed again, a line for each. */
 #include "cli/cli.h"
+#include "cli/engine_options.h"
 #include "oracle/oracle.h"
 
 static void add_options(sdw_cli_options *o)
@@ -11,8 +12,7 @@ static void add_options(sdw_cli_options *o)
           .range = "a whole number from 1 to 1024", .default_text = "all that the process may use" },
         { .name = "isa", .value = "NAME", .group = "machine", .help = "use no instructions beyond these",
           .range = "scalar, avx2 or avx512", .default_text = "$SDW_CPU_MAX, else the best there is" },
-        { .name = "precision", .value = "NAME", .group = "machine", .help = "arithmetic of the heavy layers; auto = the fastest here that keeps near f32",
-          .range = "f32, f16, bf16, int8 or auto", .default_text = "$SDW_PRECISION, else f32" },
+        { SDW_CLI_PRECISION, .group = "machine", .default_text = "$SDW_PRECISION, else f32" },
     };
     sdw_cli_add(o, rows, (int)(sizeof rows / sizeof rows[0]));
 }

@@ -25,8 +25,7 @@ void sdw_cli_engine_options(sdw_cli_options *o)
           .help = "refuse a request that needs more memory; K, M, G and T may follow", .default_text = "what the machine has" },
         { .name = "isa", .value = "NAME", .group = "machine", .help = "use no instructions beyond these",
           .range = "scalar, avx2 or avx512", .default_text = "$SDW_CPU_MAX, else the best there is" },
-        { .name = "precision", .value = "NAME", .group = "machine", .help = "arithmetic of the heavy layers; auto = the fastest here that keeps near f32",
-          .range = "f32, f16, bf16, int8 or auto", .default_text = "$SDW_PRECISION, else f32" },
+        { SDW_CLI_PRECISION, .group = "machine", .default_text = "$SDW_PRECISION, else f32" },
     };
     sdw_cli_add(o, rows, (int)(sizeof rows / sizeof rows[0]));
 }

@@ -9,6 +9,11 @@
 #include "cli/options.h"
 #include "sdw/sdw.h"
 
+/* What the option rows of --precision have in common, here and where there is no model or another default. */
+#define SDW_CLI_PRECISION                                                                                                     \
+    .name = "precision", .value = "NAME", .help = "arithmetic of the heavy layers; auto = the fastest here that keeps near f32", \
+    .range = "f32, f16, bf16, int8 or auto"
+
 /* Adds --model, --config, --variant, --prediction, --threads, --memory-limit, --isa, --precision. */
 void sdw_cli_engine_options(sdw_cli_options *o);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/engine_options.h"
 #include "core/file.h"
 #include "core/mem.h"
 
@@ -42,7 +43,7 @@ static const sdw_cli_option rows[] = {
     { .name = "metal-device", .value = "N", .env = "METAL_DEVICE", .group = "device", .help = "index of the Metal device", .default_text = "0" },
     { .name = "rocm-device", .value = "N", .env = "ROCM_DEVICE", .group = "device", .help = "accepted and not used" },
     { .name = "use-f16", .env = "USE_F16", .group = "device", .help = "the older word for --precision auto" },
-    { .name = "precision", .value = "NAME", .env = "SDW_PRECISION", .group = "device", .help = "arithmetic of the heavy layers; auto = the fastest here that keeps near f32", .range = "f32, f16, bf16, int8 or auto", .default_text = "f32" },
+    { SDW_CLI_PRECISION, .env = "SDW_PRECISION", .group = "device", .default_text = "f32" },
     { .name = "use-flash-attn", .env = "USE_FLASH_ATTN", .group = "device", .help = "a hint; attention is always computed in blocks here" },
     { .name = "threads", .value = "N", .group = "device", .help = "threads to compute with", .range = "a whole number from 1 to 1024", .default_text = "all that the process may use" },
     { .name = "memory-limit", .value = "BYTES", .group = "device", .help = "refuse a request that needs more memory; K, M, G and T may follow", .default_text = "what the machine has" },

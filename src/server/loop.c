@@ -13,7 +13,8 @@
 #include "server/impl.h"
 
 /* News that come closer together are dealt with together; the first after a pause goes at once. The library looks at all
- * its sleeping connections whenever one is resumed, so many streams are worth a longer pause. */
+ * its sleeping connections whenever one is resumed, and a send that comes alone wakes a reader that sleeps: many streams are
+ * worth a longer pause. */
 #define NEWS_EVERY_S 0.005
 #define NEWS_EVERY_PER_STREAM_S 200e-6
 #define NEWS_EVERY_MAX_S 0.1
