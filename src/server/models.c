@@ -73,6 +73,20 @@ static void read_catalog(const sdw_models *m, sdw_catalog *c)
         if (first_of(m, c, id_of(m, &c->entries[i])) == &c->entries[i]) make_known(m, &c->entries[i]);
 }
 
+bool sdw_model_is_here(const sdw_model_row *row)
+{
+    return !strcmp(row->status, "loaded") || !strcmp(row->status, "loading") || !strcmp(row->status, "unloaded");
+}
+
+/* Why the last download failed, if it was this model's; "" otherwise. */
+static void put_failure(sdw_models *m, const char *id, char ret[SDW_ERROR_TEXT_MAX])
+{
+    pthread_mutex_lock(&m->mutex);
+    bool failed = !m->download.running && m->download.status != SDW_OK && !strcmp(m->download.id, id);
+    snprintf(ret, SDW_ERROR_TEXT_MAX, "%s", failed ? m->download.message : "");
+    pthread_mutex_unlock(&m->mutex);
+}
+
 static bool is_downloading(sdw_models *m, const char *id)
 {
     pthread_mutex_lock(&m->mutex);
@@ -96,6 +110,9 @@ static void fill(sdw_models *m, const sdw_catalog_entry *e, sdw_model_row *row)
     snprintf(row->dtype, sizeof row->dtype, "%s", e->dtypes);
     row->status = status_of(m, row->id, e->state == SDW_CATALOG_COMPLETE);
     if (e->state == SDW_CATALOG_COMPLETE) sdw_model_hashes_note(m->hashes, row->id, e->path);
+    if (strcmp(row->status, "incomplete")) return;
+    put_failure(m, row->id, row->problem);
+    if (!row->problem[0]) snprintf(row->problem, sizeof row->problem, "%s", e->problem ? e->problem : "");
 }
 
 /* What the worker says of a model that is in no place the catalogue knows. */
@@ -124,15 +141,16 @@ static bool is_listed(const sdw_model_row *rows, size_t count, const char *id)
     return false;
 }
 
-/* A model that is being fetched for the first time is in no place yet. */
+/* A model that is being fetched for the first time is in no place yet, and if that failed, it may never be in one. */
 static bool fill_download(sdw_models *m, const sdw_model_row *rows, size_t count, sdw_model_row *row)
 {
     pthread_mutex_lock(&m->mutex);
-    bool running = m->download.running;
-    *row = (sdw_model_row){ .status = "downloading", .bytes = m->download.bytes_total };
+    bool told = m->download.running || m->download.status != SDW_OK;
+    *row = (sdw_model_row){ .status = m->download.running ? "downloading" : "failed", .bytes = m->download.bytes_total };
     snprintf(row->id, sizeof row->id, "%s", m->download.id);
+    snprintf(row->problem, sizeof row->problem, "%s", m->download.message);
     pthread_mutex_unlock(&m->mutex);
-    return running && !is_listed(rows, count, row->id);
+    return told && !is_listed(rows, count, row->id);
 }
 
 size_t sdw_models_list(sdw_models *m, sdw_model_row *out, size_t cap)

@@ -16,11 +16,15 @@ typedef struct sdw_models sdw_models;
 
 typedef struct sdw_model_row {
     char id[SDW_MODEL_NAME_MAX];   /* what requests call it */
-    const char *status;            /* "loaded", "loading", "unloaded", "downloading", "incomplete"; static */
+    const char *status;            /* "loaded", "loading", "unloaded", "downloading", "incomplete", "failed"; static */
     const char *family;            /* variant name such as "sd1.5"; NULL = not known; static */
     char dtype[64];
     uint64_t bytes;
+    char problem[SDW_ERROR_TEXT_MAX]; /* one sentence: why it is incomplete, or why its download failed; "" = none */
 } sdw_model_row;
+
+/* Whether it is whole on this machine, so that a job may ask for it. */
+bool sdw_model_is_here(const sdw_model_row *row);
 
 typedef struct sdw_models_options {
     sdw_worker *worker;            /* borrowed, as all that follows */

@@ -127,6 +127,11 @@ grep -q 'event: download_progress' events.txt && grep -q '"status":"done"' event
 [ "$(post /models '{"model":"org/nowhere"}')" = 200 ] || fail "the short spelling of pull"
 for _ in $(seq 100); do grep -q '"status":"failed"' events.txt && break; sleep 0.05; done
 grep -q '"status":"failed"' events.txt || fail "a failed download is not told"
+wait_status org/nowhere failed
+curl -s "$url/v1/models" | grep -q '"id":"org/nowhere"[^}]*"message":"[^"]*org/nowhere' || fail "the list does not say why: $(curl -s "$url/v1/models")"
+curl -s "$url/sdapi/v1/sd-models" | grep -q org/nowhere && fail "a model that is not here is offered"
+code=$(post /v1/models/load '{"model":"org/nowhere"}')
+[ "$code" = 404 ] || fail "load of a model that is not here: $code"
 
 # Behind a proxy every peer is loopback: without a key, nothing may be fetched or removed.
 code=$(curl -s -o answer.txt -w '%{http_code}' -H 'X-Forwarded-For: 192.0.2.1' -H 'Content-Type: application/json' -d '{"model":"org/third"}' "$url/v1/models/pull")

@@ -372,8 +372,15 @@ test("settings: a model is fetched with progress, loaded, unloaded, deleted; mem
   const { page, context, complaints } = await openPage(browser, own.url);
   try {
     await page.goto(`${own.url}/#/settings`);
+    await page.getByLabel("Model to download").fill("acme/none");
+    await button(page, "Download").click();
+    const refused = page.locator(".job", { hasText: "acme/none" });
+    await refused.locator(".tag.failed").waitFor();
+    await refused.locator(".problem", { hasText: "acme/none: this repository is missing" }).waitFor();
+    await button(refused, "Try again").waitFor();
     await page.getByLabel("Model to download").fill("acme/tiny");
     await button(page, "Download").click();
+    await refused.waitFor({ state: "detached" });
     await page.getByText(/Downloading .*: [\d.]+ .?B of [\d.]+ MB, [\d.]+ .B\/s/).waitFor();
     const share = () => page.getByLabel("Loading", { exact: true }).evaluate((p) => p.value);
     const early = await share();

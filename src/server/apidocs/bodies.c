@@ -97,10 +97,11 @@ ROWS loading_event[] = {
 
 /* ---- models ---- */
 
-#define MODEL_STATUSES "=unloaded,loading,loaded,downloading,incomplete"
+#define MODEL_STATUSES "=unloaded,loading,loaded,downloading,incomplete,failed"
 ROWS model[] = {
     { "id", "string", NULL }, { "object", "=model", NULL }, { "created", "integer", NULL }, { "owned_by", "string", NULL },
-    { "status", MODEL_STATUSES, NULL }, { "family", "string|null", NULL }, { "dtype", "string|null", NULL }, { "size_bytes", "integer", NULL }, END,
+    { "status", MODEL_STATUSES, NULL }, { "family", "string|null", NULL }, { "dtype", "string|null", NULL }, { "size_bytes", "integer", NULL },
+    { "message?", "string", "why it is incomplete, or why its download failed" }, END,
 };
 ROWS model_list[] = { { "object", "=list", NULL }, { "data", "Model[]", NULL }, END };
 ROWS model_name[] = { { "model", "string", NULL }, { "revision?", "string", NULL }, { "variant?", "string", NULL }, END };

@@ -32,6 +32,7 @@ static void put_row(const sdw_http_request *r, const sdw_model_row *row, sdw_buf
     sdw_json_put_text(out, "family", row->family);
     sdw_json_put_text(out, "dtype", row->dtype[0] ? row->dtype : NULL);
     sdw_json_put_int(out, "size_bytes", (int64_t)row->bytes);
+    if (row->problem[0]) sdw_json_put_text(out, "message", row->problem);
     sdw_json_close(out, '}');
 }
 

@@ -83,7 +83,7 @@ static void models(const sdw_http_request *r, sdw_http_response *ret)
     sdw_json_open(out, '[');
     if (!all && state.model_id[0]) put_model(NULL, state.model_id, out);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(rows[i].status, "incomplete") && strcmp(rows[i].status, "downloading")) put_model(all, rows[i].id, out);
+        if (sdw_model_is_here(&rows[i])) put_model(all, rows[i].id, out);
     sdw_json_close(out, ']');
     sdw_free(rows);
     sdw_answer_check(ret);

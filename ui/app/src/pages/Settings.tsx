@@ -57,10 +57,12 @@ function Models() {
               <span className="push" />
               {m.status === "loaded" || m.status === "loading" ? <button type="button" onClick={() => void run(client.unloadModel(m.id), "The model is unloaded after the running jobs")}>Unload</button> : null}
               {m.status === "unloaded" ? <button type="button" onClick={() => void run(client.loadModel(m.id), "The model loads after the running jobs")}>Load</button> : null}
-              {m.status === "incomplete" && capabilities?.model_pull ? <button type="button" onClick={() => void run(client.pullModel(m.id), "The download goes on")}>Download the rest</button> : null}
+              {(m.status === "incomplete" || m.status === "failed") && capabilities?.model_pull
+                ? <button type="button" onClick={() => void run(client.pullModel(m.id), "The download goes on")}>{m.status === "failed" ? "Try again" : "Download the rest"}</button> : null}
               {capabilities?.model_delete && (m.status === "unloaded" || m.status === "incomplete")
                 ? <button type="button" className="danger" onClick={() => { if (window.confirm(`Delete ${m.id} from the disk?`)) void run(client.deleteModel(m.id), "Deleted"); }}>Delete</button> : null}
             </div>
+            {m.message ? <p className="problem" role="status">{m.message}</p> : null}
           </li>
         ))}
       </ul>

@@ -255,10 +255,12 @@ export interface Model {
   object: "model";
   created: number;
   owned_by: string;
-  status: "unloaded" | "loading" | "loaded" | "downloading" | "incomplete";
+  status: "unloaded" | "loading" | "loaded" | "downloading" | "incomplete" | "failed";
   family: string | null;
   dtype: string | null;
   size_bytes: number;
+  /** why it is incomplete, or why its download failed */
+  message?: string;
 }
 
 export interface ModelChange {
