@@ -459,14 +459,17 @@ scene("a job that fails says why", async (page) => {
 // ---- the gallery ----
 
 scene("gallery: search, several in one file, favourites, sent to other pages, deleted at the worker too", async (page) => {
+  // Pictures are kept after they are shown: thumbnail, database, then the list.
+  const listed = () => page.evaluate(() => JSON.parse(localStorage.generated_images ?? "[]"));
   for (const [i, seed] of [1001, 1002].entries()) {
     await field(page, "Seed").fill(String(seed));
     await draw(page, `a violet ${i ? "fox" : "owl"}`);
     await page.getByText(`seed ${seed}`).waitFor();
+    await until(`the picture of seed ${seed} is listed`, async () => (await listed())[0]?.params.seed === String(seed) || (await listed()));
   }
-  const listed = await page.evaluate(() => JSON.parse(localStorage.generated_images));
-  assert.deepEqual(Object.keys(listed[0]).sort(), ["id", "image", "params", "prompt", "timestamp"]);
-  assert.ok(listed[0].image.startsWith("data:image/jpeg;base64,") && listed[0].prompt === "a violet fox" && listed[0].params.seed === "1002");
+  const [last] = await listed();
+  assert.deepEqual(Object.keys(last).sort(), ["id", "image", "params", "prompt", "timestamp"]);
+  assert.ok(last.image.startsWith("data:image/jpeg;base64,") && last.prompt === "a violet fox" && last.params.seed === "1002");
   await page.goto(`${proxy.url}/#/gallery`);
   const search = field(page, "Search prompts");
   const tiles = page.getByRole("button", { name: /^Open/ });
