@@ -81,7 +81,7 @@ check_flags() {
     /"command":/ { wide = match($0, / -m(avx|fma|f16c|sse[34]|amx|arch=|cpu=)/); flag = substr($0, RSTART, 12) }
     /"file":/ {
         files++
-        if (wide && $0 !~ /\/src\/cpu\/kernels_(avx|vnni|amx|neon)[^\/]*"/) { print $2 ": compiled with" flag; bad = 1 }
+        if (wide && $0 !~ /\/(src\/cpu|bench\/emulated)\/kernels_(avx|vnni|amx|neon)[^\/]*"/) { print $2 ": compiled with" flag; bad = 1 }
         wide = 0
     }
     END { if (!files) print "lint: compile_commands.json names no file"; exit bad || !files }' \

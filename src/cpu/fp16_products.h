@@ -1,15 +1,16 @@
 /* fp16_products.h - products in f16: up to 14 rows times two vectors of 16 columns. A vector holds two sums of each column, one of even
  * and one of odd steps, so that a pair of steps of a row is broadcast at once. Sums are promoted to f32 every 256 steps, that is 128
- * products each: their rounding stays below that of operands in bf16.
+ * products each: half of that loses a fifth of the speed and spares a quarter of the error (docs/speed.md).
  *
- * Vectors and what is done with them come from the includer (kernels_avx512_fp16.c: the instructions; tests/check/emulated.c: plain C):
+ * Vectors and what is done with them come from the includer (kernels_avx512_fp16.c: the instructions; bench/emulated: AVX-512 without
+ * them, to the bit; tests/check/emulated.c: plain C):
  *     FP16_VECTOR             type of 16 pairs of f16
  *     FP16_ZERO()             all zero
  *     FP16_LOAD(from)         16 pairs
  *     FP16_PAIR(from)         the one pair at from, 16 times
  *     FP16_MULTIPLY_ADD(sum, vector, pair)  sum += vector * pair, rounded once
- *     FP16_PROMOTE(c, sum, alpha)  c[0..15] = c * alpha + even sums + odd sums in f32; alpha may be NULL: 1
- *     FP16_STORE(c, sum)      c[0..15] = even sums + odd sums in f32
+ *     FP16_PROMOTE(c, sum, alpha)  c[0..15] = c * alpha + s in f32, s = even sums + odd sums in f16; alpha may be NULL: 1
+ *     FP16_STORE(c, sum)      c[0..15] = s
  *     FP16_FLOATS             type of 16 values of f32, with FP16_FLOATS_LOAD(from), FP16_FLOATS_STORE(to, v) and
  *     FP16_FLOATS_MAX(a, b)   b where one of them is NaN
  *     FP16_INLINE, FP16_UNROLL */

@@ -1,4 +1,5 @@
-/* emulated.c - the products of AMX and AVX512-FP16, from the very source that those compile, over their operations in plain C. */
+/* emulated.c - the products of AMX and AVX512-FP16, from the very source that those compile, over their operations in plain C: for f16 the
+ * definition, to the bit, that test_fp16.c holds the others against. */
 #include <math.h>
 #include <string.h>
 
@@ -77,21 +78,41 @@ static halves pair_of(const void *from)
     return h;
 }
 
-/* Rounded to f32 and then to f16: exact for what the checker multiplies. */
+/* The f16 nearest to x, ties to even. */
+static uint16_t nearest(double x)
+{
+    int exponent;
+    if (!isfinite(x)) return sdw_f32_to_f16((float)x);
+    frexp(x, &exponent);
+    double unit = ldexp(1, exponent - 11 > -24 ? exponent - 11 : -24);
+    return sdw_f32_to_f16((float)(rint(x / unit) * unit));
+}
+
+/* The sum in double is exact wherever it is near the middle of two f16: such a product's last bit is less than 53 bits below. */
+static uint16_t multiply_add_one(uint16_t sum, uint16_t a, uint16_t b)
+{
+    return nearest((double)sdw_f16_to_f32(a) * (double)sdw_f16_to_f32(b) + (double)sdw_f16_to_f32(sum));
+}
+
 static halves multiply_add(halves sum, halves vector, halves pair)
 {
-    for (int j = 0; j < 32; j++) sum.v[j] = sdw_f32_to_f16(fmaf(sdw_f16_to_f32(vector.v[j]), sdw_f16_to_f32(pair.v[j]), sdw_f16_to_f32(sum.v[j])));
+    for (int j = 0; j < 32; j++) sum.v[j] = multiply_add_one(sum.v[j], vector.v[j], pair.v[j]);
     return sum;
+}
+
+static float column_of(const halves *sum, int j)
+{
+    return sdw_f16_to_f32(nearest((double)sdw_f16_to_f32(sum->v[2 * j]) + (double)sdw_f16_to_f32(sum->v[2 * j + 1])));
 }
 
 static void promote(float *c, halves sum, const float *alpha)
 {
-    for (int j = 0; j < 16; j++) c[j] = c[j] * (alpha ? alpha[j] : 1) + (sdw_f16_to_f32(sum.v[2 * j]) + sdw_f16_to_f32(sum.v[2 * j + 1]));
+    for (int j = 0; j < 16; j++) c[j] = fmaf(c[j], alpha ? alpha[j] : 1, column_of(&sum, j));
 }
 
 static void store_halves(float *c, halves sum)
 {
-    for (int j = 0; j < 16; j++) c[j] = sdw_f16_to_f32(sum.v[2 * j]) + sdw_f16_to_f32(sum.v[2 * j + 1]);
+    for (int j = 0; j < 16; j++) c[j] = column_of(&sum, j);
 }
 
 typedef struct floats {
