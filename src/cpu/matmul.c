@@ -78,7 +78,7 @@ static void multiply_tile(const work *k, int row, int rows, int panel, const flo
     sdw_cpu_tile_fn *kernel = width == k->k->nr ? k->k->tile[rows] : k->k->tile_half[rows];
     sdw_cpu_runs runs = { .stride = k->o->in_stride, .count = 1 };
     sdw_cpu_part part = { .c = k->c, .width = width, .rows = rows, .panel = panel, .panel_outputs = p->panel_outputs, .out_row = row };
-    sdw_cpu_prefetch_output(k->o, &part);
+    sdw_cpu_prefetch_residual(k->o, &part);
     for (int block = 0; block < p->blocks; block++) {
         int first = block * p->steps_per_block;
         runs.length[0] = p->steps - first < p->steps_per_block ? p->steps - first : p->steps_per_block;

@@ -209,7 +209,7 @@ static void run_tile(work *w, int index, int panel, float *c, bool last)
     ptrdiff_t row = ((ptrdiff_t)lane * p->packed_h + y * s->stride) * p->packed_w + x;
     sdw_cpu_part done = { .c = c, .width = r->k->nr, .rows = next - x, .panel = panel, .panel_outputs = p->panel_outputs, .lane = lane,
                           .out_row = (int64_t)line * s->w + x };
-    if (last) sdw_cpu_prefetch_output(r->o, &done);
+    if (last) sdw_cpu_prefetch_residual(r->o, &done);
     w->call.a = r->a + row * p->stride;
     w->call.scale = r->scale ? r->scale + row : NULL;
     w->call.c = c;

@@ -93,18 +93,22 @@ static inline void *sdw_cpu_carve(char **at, size_t bytes)
     return p;
 }
 
-/* The output rows of a part that is about to be finished. */
-static inline void sdw_cpu_prefetch_output(const sdw_cpu_operands *o, const sdw_cpu_part *part)
+/* gcc 12 takes a function that only prefetches for one without effects and drops its calls; code that stands inline it keeps. */
+#define SDW_CPU_PREFETCHES __attribute__((always_inline)) static inline void
+
+/* What a part that is about to be finished will be added to. Memory that is only written is better left alone. */
+SDW_CPU_PREFETCHES sdw_cpu_prefetch_residual(const sdw_cpu_operands *o, const sdw_cpu_part *part)
 {
-    const char *out = (const char *)(o->out + part->out_row * o->out_stride + (ptrdiff_t)part->panel * part->panel_outputs);
-    for (int r = 0; r < part->rows; r++, out += o->out_stride * (ptrdiff_t)sizeof(float)) {
-        __builtin_prefetch(out, 1, 3);
-        if (part->panel_outputs > 16) __builtin_prefetch(out + 64, 1, 3);
+    if (!o->residual) return;
+    const float *at = o->residual + part->out_row * o->residual_stride + (ptrdiff_t)part->panel * part->panel_outputs;
+    for (int r = 0; r < part->rows; r++, at += o->residual_stride) {
+        __builtin_prefetch(at, 0, 3);
+        if (part->panel_outputs > 16) __builtin_prefetch(at + 16, 0, 3);
     }
 }
 
 /* Part i of `parts` of some memory on its way into the level-2 cache while something else is computed. */
-static inline void sdw_cpu_prefetch_part(const char *at, size_t bytes, int parts, int i)
+SDW_CPU_PREFETCHES sdw_cpu_prefetch_part(const char *at, size_t bytes, int parts, int i)
 {
     size_t first = bytes * (size_t)i / (size_t)parts / 64 * 64, last = bytes * (size_t)(i + 1) / (size_t)parts;
     for (; first < last; first += 64) __builtin_prefetch(at + first, 0, 2);

@@ -210,7 +210,7 @@ static void add_block(work *k, int block)
             float *c = p->blocks > 1 ? sums + (ptrdiff_t)t->c * width : sums;
             if (next) sdw_cpu_prefetch_part(next, (size_t)steps * (size_t)width * item, k->tiles, i);
             sdw_cpu_part part = part_of(k, t, panel, width, c);
-            if (last) sdw_cpu_prefetch_output(k->o, &part);
+            if (last) sdw_cpu_prefetch_residual(k->o, &part);
             kernel[t->rows](k->a + t->a, b, c, &runs, block > 0);
             if (last) sdw_cpu_finish_part(k->k, k->o, &part);
         }
