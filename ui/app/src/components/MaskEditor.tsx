@@ -54,8 +54,7 @@ export function MaskEditor({ photo, error }: { photo: Photo; error?: string | un
     const c = canvas.current;
     if (!c) return;
     paintAll(c.getContext("2d")!, strokes.done, c.width, c.height);
-    if (strokes.done.length === 0) mask.set(null);
-    else void maskPng(c).then((blob) => mask.set(blob));
+    mask.set(strokes.done.length === 0 ? null : maskPng(c));
   }, [strokes, photo]);
   useEffect(() => {
     if (layer.current) layer.current.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.zoom})`;

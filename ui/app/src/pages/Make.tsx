@@ -30,7 +30,7 @@ async function complete(mode: Mode): Promise<JobRequest> {
   if (mode === "inpaint" && photos.inpaint.get()) {
     const drawn = mask.get();
     if (!drawn) problems["mask_image"] = "Paint over what is to be drawn anew";
-    else request.mask_image = await base64OfBlob(drawn);
+    else request.mask_image = await base64OfBlob(await drawn);
   }
   if (Object.keys(problems).length) throw problems;
   return request;

@@ -22,7 +22,8 @@ export const forms: Record<Mode, Store<Form>> = {
 };
 
 export const photos: Record<"image" | "inpaint", Store<Photo | null>> = { image: createStore<Photo | null>(null), inpaint: createStore<Photo | null>(null) };
-export const mask = createStore<Blob | null>(null);
+/** Of the newest strokes; null while nothing is drawn. */
+export const mask = createStore<Promise<Blob> | null>(null);
 
 export const history = savedStore<string[]>("sd_worker_prompts", [], "local", true);
 const HISTORY_MAX = 100;
