@@ -37,7 +37,7 @@ const small = (prompt: string, more: Partial<JobRequest> = {}): JobRequest => ({
 /** Waits for what the component shows. */
 async function until(so: () => boolean): Promise<void> {
   for (let tries = 0; !so(); tries++) {
-    if (tries > 1000) throw new Error(`never: ${so.toString()}`);
+    if (tries > 4000) throw new Error(`never: ${so.toString()}`);
     await new Promise((r) => setTimeout(r, 10));
   }
 }
@@ -59,12 +59,14 @@ const options = (): HookOptions => ({ client });
 test("useTextToImage: from idle over progress and preview to the result, and back", async () => {
   const { now, all } = await mount(() => useTextToImage(options()));
   expect(now()).toMatchObject({ isLoading: false, loading: false, progress: null, result: null, error: null, jobId: null });
-  const returned = await now().generate(small("step-ms=10"));
+  const ended = now().generate(small("hold-at=4"));
+  await until(() => now().progress !== null && now().preview !== null);
+  const returned = await server.releasing(ended);
   await until(() => now().result !== null && !now().isLoading);
   const result = now().result!;
   expect(returned).toEqual(result);
   expect(result.seed).toBe(42);
-  expect(result.params).toMatchObject({ operation: "image_generation", prompt: "step-ms=10" });
+  expect(result.params).toMatchObject({ operation: "image_generation", prompt: "hold-at=4" });
   expect(Buffer.from(result.imageBase64, "base64").subarray(1, 4).toString()).toBe("PNG");
   expect(now().image).toBe(result.imageBase64);
   expect(now().progress).toEqual({ step: 6, total: 6, percentage: 100 });
@@ -113,7 +115,7 @@ test("a refusal and a failure are the error, with the field's name; the next job
 });
 
 test("useGenerationProgress follows a job of somebody else, then another one", async () => {
-  const first = (await client.submit(small("step-ms=30"))).job_id;
+  const first = (await client.submit(small("hold-at=4"))).job_id;
   const second = (await client.submit(small("fail-at=2"))).job_id;
   const all: ReturnType<typeof useGenerationProgress>[] = [];
   const Probe = ({ id }: { id: string | null }) => {
@@ -125,7 +127,8 @@ test("useGenerationProgress follows a job of somebody else, then another one", a
   await until(() => all.length > 0);
   expect(all.at(-1)).toEqual({ progress: null, preview: null, ended: null, error: null });
   root.render(<Probe id={first} />);
-  await until(() => all.at(-1)!.ended === "complete");
+  await until(() => all.at(-1)!.progress !== null);
+  await server.releasing(until(() => all.at(-1)!.ended === "complete"));
   expect(all.at(-1)).toMatchObject({ error: null, progress: { step: 6, total: 6 } });
   expect(all.some((p) => p.progress && p.progress.step < 6)).toBe(true);
   root.render(<Probe id={second} />);
@@ -145,7 +148,7 @@ test("a component that goes away leaves no stream behind", async () => {
     },
   });
   const { now } = await mount(() => useTextToImage({ client: counting }));
-  void now().generate(small("step-ms=50", { steps: 100 }));
+  void now().generate(small("step-ms=500", { steps: 100 }));
   await until(() => now().progress !== null);
   expect(open).toBe(1);
   const id = now().jobId!;
