@@ -230,6 +230,23 @@ static void an_unknown_or_missing_precision_is_one_clear_error(void **state)
     assert_null(b);
 }
 
+static void auto_is_the_fastest_arithmetic_near_f32(void **state)
+{
+    enum { WIDE = SDW_CPU_AVX2 | SDW_CPU_AVX512, BYTES = SDW_CPU_VNNI | SDW_CPU_AMX_INT8 };
+    static const struct { const char *machine; unsigned flags; sdw_cpu_precision want; } machines[] = {
+        { "none", 0, SDW_PRECISION_F32 },
+        { "bytes alone", WIDE | BYTES, SDW_PRECISION_F32 },
+        { "bf16 at half the rate", WIDE | BYTES | SDW_CPU_BF16, SDW_PRECISION_F32 },
+        { "bf16 at twice the rate", WIDE | BYTES | SDW_CPU_BF16 | SDW_CPU_BF16_FAST, SDW_PRECISION_BF16 },
+        { "f16", WIDE | BYTES | SDW_CPU_BF16 | SDW_CPU_FP16, SDW_PRECISION_F16 },
+        { "f16 and tiles", WIDE | BYTES | SDW_CPU_BF16 | SDW_CPU_FP16 | SDW_CPU_AMX_BF16, SDW_PRECISION_BF16 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
+        if (sdw_cpu_precision_auto(machines[i].flags) != machines[i].want)
+            fail_msg("%s: %s, want %s", machines[i].machine, sdw_cpu_precision_name(sdw_cpu_precision_auto(machines[i].flags)), sdw_cpu_precision_name(machines[i].want));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +258,7 @@ int main(void)
         cmocka_unit_test(what_is_no_number_stays_none),
         cmocka_unit_test(a_layer_that_bears_nothing_stays_f32),
         cmocka_unit_test(an_unknown_or_missing_precision_is_one_clear_error),
+        cmocka_unit_test(auto_is_the_fastest_arithmetic_near_f32),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
