@@ -1,6 +1,6 @@
 /* kernels.c - speed of the CPU backend's heavy ops, as shares of the f32 multiply-add peak, with other ways to the same result
  * beside them: convolutions without Winograd, narrow arithmetics that the machine has, and oneDNN when built with it.
- * Usage: bench_kernels [THREADS [PART OF A NAME]]. SDW_CPU_MAX caps the instruction set.
+ * Usage: bench_kernels [THREADS [PART OF A NAME [TITLE OF A WAY]...]]. SDW_CPU_MAX caps the instruction set.
  *
  * Rounds are interleaved (peak, then each way once) and timed by processor time over threads, so that other programs disturb
  * all columns alike; a cell is the median over rounds of that round's rate over that round's peak;
@@ -60,25 +60,28 @@ static void print_cell(double share, double rate)
     else printf("  %15s", "-");
 }
 
-static void open_ways(ways *w, sdw_backend *const *backend, const bench_case *c)
+/* f32 is opened in any case: it knows how many operations there are. */
+static void open_ways(ways *w, sdw_backend *const *backend, const bool *shown, const bench_case *c)
 {
-    for (int i = 0; i < OURS_END; i++)
-        if ((w->has[i] = backend[i] && (i != PLAIN || c->kind == BENCH_CONV))) bench_open(&w->ours[i], backend[i], c);
-    for (int i = OURS_END; i < WAYS; i++) w->has[i] = onednn_open(&w->onednn[i], c, table[i].onednn);
+    for (int i = 0; i < OURS_END; i++) {
+        w->has[i] = shown[i] && (i != PLAIN || c->kind == BENCH_CONV);
+        if (w->has[i] || i == OURS) bench_open(&w->ours[i], backend[i], c);
+    }
+    for (int i = OURS_END; i < WAYS; i++) w->has[i] = shown[i] && onednn_open(&w->onednn[i], c, table[i].onednn);
 }
 
 static void close_ways(ways *w)
 {
     for (int i = 0; i < WAYS; i++)
         if (i >= OURS_END) onednn_close(&w->onednn[i]);
-        else if (w->has[i]) bench_close(&w->ours[i]);
+        else if (w->has[i] || i == OURS) bench_close(&w->ours[i]);
 }
 
-static void measure(sdw_backend *const *backend, const bench_case *c)
+static void measure(sdw_backend *const *backend, const bool *shown, const bench_case *c)
 {
     static double share[WAYS][ROUNDS_MAX], rate[WAYS][ROUNDS_MAX], against[WAYS][ROUNDS_MAX];
     ways w = { .threads = backend[OURS]->api->threads(backend[OURS]) };
-    open_ways(&w, backend, c);
+    open_ways(&w, backend, shown, c);
     double flop = w.ours[OURS].plan->flop, first[WAYS] = { 0 }, total = 0;
     for (int i = 0; i < WAYS; i++)
         if (w.has[i]) run_way(&w, i), first[i] = time_way(&w, i, 1);
@@ -99,7 +102,7 @@ static void measure(sdw_backend *const *backend, const bench_case *c)
     printf("%-34s", c->name);
     for (int i = 0; i < WAYS; i++)
         if (w.has[i]) print_cell(bench_time_of(share[i], rounds).median, bench_time_of(rate[i], rounds).median);
-        else if (i < OURS_END ? backend[i] != NULL : ONEDNN_BUILT) print_cell(0, 0);
+        else if (shown[i]) print_cell(0, 0);
     for (int i = OURS_END; i < WAYS; i++)
         if (w.has[i] && w.has[table[i].against]) printf("  %s/%s %.2f", table[table[i].against].title, table[i].title, bench_time_of(against[i], rounds).median);
     printf("  (%d rounds)\n", rounds);
@@ -117,6 +120,16 @@ static sdw_backend *open_backend(int threads, int way)
     sdw_status status = sdw_backend_cpu.open(&o, &backend, &err);
     if (status != SDW_OK && status != SDW_UNSUPPORTED) bench_fail(&err);
     return backend;
+}
+
+/* The columns: what can be had, of the ways with the given titles or, without any, of all. */
+static void choose(sdw_backend *const *backend, char *const *titles, bool *ret_shown)
+{
+    for (int i = 0; i < WAYS; i++) {
+        bool named = !titles[0];
+        for (int j = 0; titles[j]; j++) named = named || !strcmp(table[i].title, titles[j]);
+        ret_shown[i] = named && (i < OURS_END ? backend[i] != NULL : ONEDNN_BUILT);
+    }
 }
 
 /* OpenMP reads its environment before main: set it and start again. Waiting threads must sleep, or they would count as
@@ -138,13 +151,15 @@ int main(int argc, char **argv)
     sdw_backend *backend[OURS_END];
     for (int i = 0; i < OURS_END; i++) backend[i] = open_backend(threads, i);
     set_openmp(backend[OURS]->api->threads(backend[OURS]), argv);
+    bool shown[WAYS];
+    choose(backend, argc > 3 ? argv + 3 : &(char *){ NULL }, shown);
     printf("%s, peak %.0f GFLOP/s; GFLOP/s and share of the f32 peak\n%-34s", backend[OURS]->api->describe(backend[OURS]),
            backend[OURS]->api->measure_peak(backend[OURS]), "");
     for (int i = 0; i < WAYS; i++)
-        if (i < OURS_END ? backend[i] != NULL : ONEDNN_BUILT) printf("  %15s", table[i].title);
+        if (shown[i]) printf("  %15s", table[i].title);
     putchar('\n');
     for (int i = 0; i < BENCH_CASES; i++)
-        if (argc < 3 || strstr(bench_cases[i].name, argv[2])) measure(backend, &bench_cases[i]);
+        if (argc < 3 || strstr(bench_cases[i].name, argv[2])) measure(backend, shown, &bench_cases[i]);
     for (int i = 0; i < OURS_END; i++)
         if (backend[i]) backend[i]->api->close(backend[i]);
     return 0;
