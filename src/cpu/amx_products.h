@@ -28,9 +28,9 @@ static inline void amx_zero(bool both)
     TILE_ZERO(3);
 }
 
-/* Adds `chunks` times 64 bytes of steps to the sums; both: rows 16 to 31 as well. Returns the end of the panel. */
+/* Adds `chunks` times 64 bytes of steps to the sums; both: rows 16 to 31 as well. */
 #define AMX_DEFINE_ADD(name, PRODUCT)                                                                             \
-    static inline const char *name(const char *a, ptrdiff_t stride, const char *b, int chunks, bool both)        \
+    static inline void name(const char *a, ptrdiff_t stride, const char *b, int chunks, bool both)               \
     {                                                                                                             \
         for (int i = 0; i < chunks; i++, a += AMX_BYTES, b += AMX_PANEL_TILE) {                                   \
             TILE_LOAD(6, b, AMX_PANEL_STRIDE);                                                                    \
@@ -43,7 +43,6 @@ static inline void amx_zero(bool both)
             PRODUCT(2, 5, 6);                                                                                     \
             PRODUCT(3, 5, 7);                                                                                     \
         }                                                                                                         \
-        return b;                                                                                                 \
     }
 AMX_DEFINE_ADD(amx_add_us, TILE_BYTES_US)
 AMX_DEFINE_ADD(amx_add_su, TILE_BYTES_SU)
@@ -86,26 +85,25 @@ static inline void amx_settle(const int32_t *restrict sum, int rows, const sdw_c
 static void amx_tile_int8(const sdw_cpu_narrow_tile *t)
 {
     _Alignas(64) int32_t sum[AMX_ROWS * AMX_COLUMNS];
-    const char *b = t->b;
     bool both = t->rows > AMX_SIDE;
     for (int i = 0; i < t->count; i++) {
+        const char *b = (const char *)t->b + t->run[i].at;
         const float *sums = (const float *)(const void *)b;
         amx_zero(both);
-        b = amx_add_us((const char *)t->a + t->row[i] * t->stride, t->stride, b + AMX_COLUMNS * sizeof(float), t->steps[i] / AMX_BYTES, both);
+        amx_add_us((const char *)t->a + t->run[i].row * t->stride, t->stride, b + AMX_COLUMNS * sizeof(float), t->run[i].steps / AMX_BYTES, both);
         amx_store(sum, both);
-        amx_settle(sum, t->rows, t->scale + t->row[i], sums, t->factor, t->c, t->add || i > 0);
+        amx_settle(sum, t->rows, t->scale + t->run[i].row, sums, t->factor, t->c, t->add || i > 0);
     }
 }
 
 static void amx_tile_bf16(const sdw_cpu_narrow_tile *t)
 {
     _Alignas(64) float sum[AMX_ROWS * AMX_COLUMNS];
-    const char *b = t->b;
     bool both = t->rows > AMX_SIDE, whole = t->rows == AMX_ROWS;
     if (whole && t->add) amx_load_sums(t->c);
     else amx_zero(both);
     for (int i = 0; i < t->count; i++)
-        b = amx_add_bf16((const char *)t->a + t->row[i] * t->stride, t->stride, b, t->steps[i] * 2 / AMX_BYTES, both);
+        amx_add_bf16((const char *)t->a + t->run[i].row * t->stride, t->stride, (const char *)t->b + t->run[i].at, t->run[i].steps * 2 / AMX_BYTES, both);
     amx_store(whole ? t->c : sum, both);
     if (whole) return;
     float *restrict c = t->c;

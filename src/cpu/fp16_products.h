@@ -65,11 +65,10 @@ FP16_INLINE void fp16_settle(const int rows, float *c, FP16_VECTOR sum[][2], con
 
 FP16_INLINE void fp16_tile(const int rows, const sdw_cpu_narrow_tile *t)
 {
-    const char *b = t->b;
     bool add = t->add;
     for (int i = 0; i < t->count; i++) {
-        const char *a = (const char *)t->a + t->row[i] * t->stride;
-        for (int left = t->steps[i]; left > 0; left -= FP16_PROMOTED, a += FP16_PROMOTED * FP16_SIZE) {
+        const char *a = (const char *)t->a + t->run[i].row * t->stride, *b = (const char *)t->b + t->run[i].at;
+        for (int left = t->run[i].steps; left > 0; left -= FP16_PROMOTED, a += FP16_PROMOTED * FP16_SIZE) {
             FP16_VECTOR sum[FP16_ROWS][2];
             b = fp16_multiply(rows, a, t->stride, fp16_part(left), b, sum);
             fp16_settle(rows, t->c, sum, NULL, !add);

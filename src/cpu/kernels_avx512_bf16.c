@@ -39,7 +39,7 @@ SDW_INLINE void add_products(__m512 *sum, __m512 pairs, __m512 weights)
 }
 
 /* rows is a constant at every call, see tile() of kernels_avx512.c. */
-SDW_INLINE const char *multiply(const int rows, const char *from, ptrdiff_t stride, int steps, const char *b, __m512 sum[][2])
+SDW_INLINE void multiply(const int rows, const char *from, ptrdiff_t stride, int steps, const char *b, __m512 sum[][2])
 {
     const char *end = from + steps * SIZE, *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
     for (; from < end; from += 4, row4 += 4, row8 += 4, row12 += 4, b += COLUMNS * 4) {
@@ -52,18 +52,16 @@ SDW_INLINE const char *multiply(const int rows, const char *from, ptrdiff_t stri
             add_products(&sum[r][1], v, b1);
         }
     }
-    return b;
 }
 
 /* All runs go into one sum in registers. */
 SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)
 {
     __m512 sum[TILE_ROWS][2];
-    const char *b = t->b;
     ptrdiff_t stride = t->stride;
     SDW_UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
-    for (int i = 0; i < t->count; i++) b = multiply(rows, (const char *)t->a + t->row[i] * stride, stride, t->steps[i], b, sum);
+    for (int i = 0; i < t->count; i++) multiply(rows, (const char *)t->a + t->run[i].row * stride, stride, t->run[i].steps, (const char *)t->b + t->run[i].at, sum);
     SDW_UNROLL
     for (int r = 0; r < rows; r++)
         SDW_UNROLL

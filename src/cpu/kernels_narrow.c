@@ -95,19 +95,17 @@ static double run_f16(const char *a, const char *b, int steps, int j)
     return sum;
 }
 
-static void tile(const sdw_cpu_narrow_tile *t, run_fn *run, int size, bool scaled)
+static void tile(const sdw_cpu_narrow_tile *t, run_fn *run, bool scaled)
 {
     for (int r = 0; r < t->rows; r++)
         for (int j = 0; j < COLUMNS; j++) {
-            const char *b = t->b;
             double sum = t->add ? t->c[r * COLUMNS + j] : 0;
             for (int i = 0; i < t->count; i++) {
-                ptrdiff_t row = t->row[i] + r;
-                const char *weights = b + (scaled ? COLUMNS * sizeof(float) : 0);
-                double part = run((const char *)t->a + row * t->stride, weights, t->steps[i], j);
+                ptrdiff_t row = t->run[i].row + r;
+                const char *b = (const char *)t->b + t->run[i].at, *weights = b + (scaled ? COLUMNS * sizeof(float) : 0);
+                double part = run((const char *)t->a + row * t->stride, weights, t->run[i].steps, j);
                 if (scaled) part = ((double)t->scale[row].scale * part + (double)t->scale[row].shift * ((const float *)(const void *)b)[j]) * t->factor[j];
                 sum += part;
-                b = weights + (ptrdiff_t)t->steps[i] * size * COLUMNS;
             }
             t->c[r * COLUMNS + j] = (float)sum;
         }
@@ -115,17 +113,17 @@ static void tile(const sdw_cpu_narrow_tile *t, run_fn *run, int size, bool scale
 
 static void tile_int8(const sdw_cpu_narrow_tile *t)
 {
-    tile(t, run_int8, 1, true);
+    tile(t, run_int8, true);
 }
 
 static void tile_bf16(const sdw_cpu_narrow_tile *t)
 {
-    tile(t, run_bf16, 2, false);
+    tile(t, run_bf16, false);
 }
 
 static void tile_f16(const sdw_cpu_narrow_tile *t)
 {
-    tile(t, run_f16, 2, false);
+    tile(t, run_f16, false);
 }
 
 void sdw_cpu_narrow_scalar(sdw_cpu_narrow *n, sdw_cpu_precision p)

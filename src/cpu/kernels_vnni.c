@@ -74,15 +74,25 @@ SDW_INLINE __m512i broadcast(const char *p)
     return _mm512_castps_si512(_mm512_set1_ps(*(const float *)(const void *)p));
 }
 
+/* Memory on its way into the level-2 cache, a line with every group of steps: in bursts, between tiles, the lines would queue. */
+typedef struct fetch {
+    const char *at;
+    ptrdiff_t step;
+} fetch;
+
 /* rows is a constant at every call, see tile() of kernels_avx512.c. signed_rows: bytes of the rows have the sign, those of the panel
- * do not; otherwise the other way round. Sums begin with `start`, NULL: with 0. */
-SDW_INLINE const char *multiply(const int rows, const bool signed_rows, const sdw_cpu_narrow_sign *start, const char *from, ptrdiff_t stride,
-                                int steps, const char *b, __m512i sum[][2])
+ * do not; otherwise the other way round. Sums begin with `start`, NULL: with 0. next: NULL or moved on. */
+SDW_INLINE void multiply(const int rows, const bool signed_rows, const sdw_cpu_narrow_sign *start, const char *from, ptrdiff_t stride,
+                         int steps, const char *b, fetch *next, __m512i sum[][2])
 {
     const char *end = from + steps, *row4 = from + 4 * stride, *row8 = from + 8 * stride, *row12 = from + 12 * stride;
     SDW_UNROLL
     for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = start ? _mm512_set1_epi32(start[r].start) : _mm512_setzero_si512();
     for (; from < end; from += GROUP, row4 += GROUP, row8 += GROUP, row12 += GROUP, b += COLUMNS * GROUP) {
+        if (next) {
+            _mm_prefetch(next->at, _MM_HINT_T1);
+            next->at += next->step;
+        }
         __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + LANES * GROUP);
         SDW_UNROLL
         for (int r = 0; r < rows; r++) {
@@ -91,7 +101,6 @@ SDW_INLINE const char *multiply(const int rows, const bool signed_rows, const sd
             add_products(&sum[r][1], signed_rows ? b1 : v, signed_rows ? v : b1);
         }
     }
-    return b;
 }
 
 /* factor * (scale * sum + shift * sum of weights) onto what c holds. What all rows share is read before c is written. */
@@ -116,12 +125,13 @@ SDW_INLINE void settle(const int rows, __m512i sum[][2], const sdw_cpu_narrow_sc
 
 SDW_INLINE void tile(const int rows, const sdw_cpu_narrow_tile *t)
 {
-    const char *b = t->b;
+    fetch next = { t->fetch, t->fetch_step };
     for (int i = 0; i < t->count; i++) {
         __m512i sum[TILE_ROWS][2];
+        const char *b = (const char *)t->b + t->run[i].at;
         const float *sums = (const float *)(const void *)b;
-        b = multiply(rows, false, NULL, (const char *)t->a + t->row[i] * t->stride, t->stride, t->steps[i], b + COLUMNS * sizeof(float), sum);
-        settle(rows, sum, t->scale + t->row[i], sums, t->factor, t->c, t->add || i > 0);
+        multiply(rows, false, NULL, (const char *)t->a + t->run[i].row * t->stride, t->stride, t->run[i].steps, b + COLUMNS * sizeof(float), &next, sum);
+        settle(rows, sum, t->scale + t->run[i].row, sums, t->factor, t->c, t->add || i > 0);
     }
 }
 
@@ -129,7 +139,7 @@ SDW_INLINE void scores(const int rows, const sdw_cpu_narrow_scores *s)
 {
     __m512i sum[TILE_ROWS][2];
     __m512 most[2] = { _mm512_loadu_ps(s->most), _mm512_loadu_ps(s->most + LANES) };
-    multiply(rows, true, s->sign, s->a, s->stride, s->steps, s->b, sum);
+    multiply(rows, true, s->sign, s->a, s->stride, s->steps, s->b, NULL, sum);
     SDW_UNROLL
     for (int r = 0; r < rows; r++)
         SDW_UNROLL
@@ -145,7 +155,7 @@ SDW_INLINE void scores(const int rows, const sdw_cpu_narrow_scores *s)
 SDW_INLINE void outer(const int rows, const sdw_cpu_narrow_outer *o)
 {
     __m512i sum[TILE_ROWS][2];
-    multiply(rows, true, NULL, o->a, o->stride, o->steps, o->b, sum);
+    multiply(rows, true, NULL, o->a, o->stride, o->steps, o->b, NULL, sum);
     SDW_UNROLL
     for (int r = 0; r < rows; r++)
         SDW_UNROLL
@@ -181,6 +191,7 @@ void sdw_cpu_narrow_vnni(sdw_cpu_narrow *n)
     n->row = sdw_cpu_row_int8_avx512;
     n->weights = sdw_cpu_weights_int8_avx512;
     enter_rows(n);
+    n->fetches = true;
     n->peak = peak;
     sdw_cpu_narrow_avx512_attention(n);
 }

@@ -11,7 +11,7 @@
  * packed row is padded with zeros to SDW_CPU_NARROW_GRANULE bytes. Panels hold k->nr outputs, always whole:
  *     panel: factors (nr f32, only if scaled), then for each run
  *     run:   sums of v over the run (nr f32, only if scaled), then weights [step / group][nr][step % group], padding = zeros.
- * A run is one block of one tap; the taps of a block follow each other, then comes the next block.
+ * A run is one block of one tap; the taps of a block follow each other, column by column, then comes the next block.
  *
  * The scalar entries (kernels_narrow.c) are the specification; tests/check holds every other one against them. */
 #ifndef SDW_CPU_NARROW_H
@@ -40,20 +40,27 @@ typedef void sdw_cpu_narrow_row_fn(void *dst, sdw_cpu_narrow_scale *scale, const
 /* Weights: dst[i] = src[i] * inverse in the narrow type; int8 rounds to the nearest and clamps, the others ignore inverse. */
 typedef void sdw_cpu_narrow_weights_fn(void *dst, const float *src, size_t n, float inverse);
 
-/* One tile: c[r*nr + j] (+)= the sum over all runs of row r times column j. Run i reads `steps[i]` elements of the packed rows
- * row[i], row[i] + 1, ... and the panel straight through. Row p lies at a + p * stride, its scale at scale[p]. */
+/* `steps` elements of the packed rows `row`, `row` + 1, ... and their part of a panel, at b + at. */
+typedef struct sdw_cpu_narrow_run {
+    int32_t row;
+    int32_t at;    /* bytes; a multiple of 64 where nr is 32 */
+    int32_t steps; /* padded: whole granules */
+} sdw_cpu_narrow_run;
+
+/* One tile: c[r*nr + j] (+)= the sum over all runs of row r times column j. Row p lies at a + p * stride, its scale at scale[p]. */
 typedef struct sdw_cpu_narrow_tile {
     const void *a;
     ptrdiff_t stride;                  /* bytes between packed rows; a multiple of the granule */
     const sdw_cpu_narrow_scale *scale; /* NULL unless scaled */
-    const void *b;                     /* of the first run; 64-byte aligned where nr is 32 */
+    const void *b;                     /* 64-byte aligned where nr is 32 */
     const float *factor;               /* nr, NULL unless scaled */
     float *c;
     int rows;                          /* 1..mr */
     bool add;                          /* to what c holds, else c is overwritten */
-    int count;
-    int32_t row[SDW_CPU_NARROW_RUNS_MAX];
-    int32_t steps[SDW_CPU_NARROW_RUNS_MAX]; /* padded: whole granules */
+    const char *fetch;                 /* memory that will be wanted soon; where the table says `fetches`, the entry asks for the line at */
+    ptrdiff_t fetch_step;              /* fetch with every group of steps, which moves on by so many bytes each time; 0 is harmless */
+    const sdw_cpu_narrow_run *run;
+    int count;                         /* of them, 1..RUNS_MAX */
 } sdw_cpu_narrow_tile;
 typedef void sdw_cpu_narrow_tile_fn(const sdw_cpu_narrow_tile *t);
 
@@ -130,6 +137,7 @@ typedef struct sdw_cpu_narrow {
     sdw_cpu_narrow_row_fn *row;
     sdw_cpu_narrow_weights_fn *weights;
     sdw_cpu_narrow_tile_fn *tile;
+    bool fetches;          /* tile brings memory nearer on the way, see there */
     int rows_read;         /* tile and outer read (and ignore) rows up to the next multiple of it: memory there must be */
     /* Around a thread's tiles and outer products, once per task; NULL: nothing to do. Between them the thread's AMX tiles are ours. */
     void (*begin)(void), (*end)(void);

@@ -12,6 +12,7 @@ enum {
     CHUNK_PIXELS = 64,
     AHEAD_FLOATS = 1280,      /* of input fetched before they are packed */
     LINE = 64,                /* bytes */
+    SIDE_MAX = 3,             /* of a window of taps */
 };
 
 /* ---- planning ---- */
@@ -28,6 +29,7 @@ static void plan_blocks(const sdw_cpu_narrow *n, sdw_cpu_narrow_product *p)
     p->taps = p->shape.side * p->shape.side;
     p->blocks = sdw_cpu_narrow_blocks(n, p->shape.channels);
     p->stride = (ptrdiff_t)padded * n->size;
+    p->last_steps = sdw_cpu_narrow_padded(n, sdw_cpu_narrow_block_steps(n, p->shape.channels, p->blocks - 1));
     p->blocks_per_pass = (int)(PASS_BYTES / (run * (size_t)p->taps));
     if (p->blocks_per_pass > SDW_CPU_NARROW_RUNS_MAX / p->taps) p->blocks_per_pass = SDW_CPU_NARROW_RUNS_MAX / p->taps;
     if (p->blocks_per_pass < 1) p->blocks_per_pass = 1;
@@ -166,37 +168,129 @@ static void pack_chunk(void *ctx, int index, int thread)
 
 /* ---- products ---- */
 
+/* Bytes of whole blocks in a panel. */
+static size_t blocks_bytes(const sdw_cpu_narrow_product *p, const sdw_cpu_narrow *n, int blocks)
+{
+    return (size_t)(blocks * p->taps) * sdw_cpu_narrow_run_bytes(n, (int)(p->stride / n->size));
+}
+
 /* One task's view. */
 typedef struct work {
     const struct run *r;
     float *sums;
     int tile0, tile1, panel0, panel1;
     size_t panel_bytes;
-    sdw_cpu_narrow_tile call; /* runs of the pass; a, scale, c and rows change by tile */
+    int block0, block1;       /* of the pass */
+    int ky0, ky1;             /* rows of taps in the list of runs */
+    unsigned groups_per_run;
+    const char *fetch;        /* weights that are on their way while tiles are multiplied */
+    sdw_cpu_narrow_tile call; /* a, scale, c, rows and runs change by tile */
+    sdw_cpu_narrow_run run[SDW_CPU_NARROW_RUNS_MAX]; /* column of taps by column */
 } work;
 
-/* Runs of the blocks [first, end), as steps in the order of the panel. */
-static void list_runs(work *w, int first, int end)
+/* Runs of the pass with the taps of some rows. */
+static void list_runs(work *w, int ky0, int ky1)
 {
     const sdw_cpu_narrow_product *p = w->r->p;
     const sdw_cpu_narrow *n = w->r->k->narrow;
-    sdw_cpu_narrow_tile *t = &w->call;
-    t->count = 0;
-    for (int block = first; block < end; block++) {
-        int steps = sdw_cpu_narrow_padded(n, sdw_cpu_narrow_block_steps(n, p->shape.channels, block));
-        for (int ky = 0; ky < p->shape.side; ky++)
-            for (int kx = 0; kx < p->shape.side; kx++) {
-                t->row[t->count] = block * p->packed_rows + ky * p->packed_w + packed_column(p, kx);
-                t->steps[t->count++] = steps;
+    int side = p->shape.side;
+    sdw_cpu_narrow_run *run = w->run;
+    w->ky0 = ky0;
+    w->ky1 = ky1;
+    for (int kx = 0; kx < side; kx++)
+        for (int block = w->block0; block < w->block1; block++)
+            for (int ky = ky0; ky < ky1; ky++) {
+                int steps = block < p->blocks - 1 ? (int)(p->stride / n->size) : p->last_steps;
+                size_t at = blocks_bytes(p, n, block) + (size_t)(kx * side + ky) * sdw_cpu_narrow_run_bytes(n, steps);
+                *run++ = (sdw_cpu_narrow_run){ .row = block * p->packed_rows + ky * p->packed_w + packed_column(p, kx), .at = (int32_t)at, .steps = steps };
             }
-    }
 }
 
-static size_t pass_bytes(const work *w)
+static void begin_pass(work *w, int block0, int block1)
 {
-    size_t bytes = 0;
-    for (int i = 0; i < w->call.count; i++) bytes += sdw_cpu_narrow_run_bytes(w->r->k->narrow, w->call.steps[i]);
-    return bytes;
+    w->block0 = block0;
+    w->block1 = block1;
+    list_runs(w, 0, w->r->p->shape.side);
+}
+
+/* Where a tile's sums come from and go to. */
+typedef struct place {
+    int lane, y, x, rows;
+    float *c;
+} place;
+
+/* Rows [first, first + rows) of a tile by columns of taps. Inlined by force: of a linear layer's short tiles a call is 1 %. */
+static inline __attribute__((always_inline)) void add_columns(work *w, const place *at, int kx0, int kx1, int first, int rows, bool add)
+{
+    const sdw_cpu_narrow_product *p = w->r->p;
+    ptrdiff_t row = ((ptrdiff_t)at->lane * p->packed_h + at->y * p->shape.stride) * p->packed_w + at->x + first;
+    sdw_cpu_narrow_tile *t = &w->call;
+    int each = (w->block1 - w->block0) * (w->ky1 - w->ky0);
+    t->a = w->r->a + row * p->stride;
+    t->scale = w->r->scale ? w->r->scale + row : NULL;
+    t->c = at->c + (ptrdiff_t)first * w->r->k->nr;
+    t->rows = rows;
+    t->add = add;
+    t->run = w->run + kx0 * each;
+    t->count = (kx1 - kx0) * each;
+    t->fetch = w->fetch;
+    w->r->k->narrow->tile(t);
+    w->fetch += t->fetch_step * t->count * (ptrdiff_t)w->groups_per_run;
+}
+
+/* Those of the pixels x, ... of a tile whose tap kx meets the picture: *ret_first and on, as many as returned. */
+static int inside(const sdw_cpu_shape *s, const place *at, int kx, int *ret_first)
+{
+    int first = 0, end = at->rows, column = at->x * s->stride + kx - s->pad_left;
+    while (first < end && column + first * s->stride < 0) first++;
+    while (end > first && column + (end - 1) * s->stride >= s->in_w) end--;
+    *ret_first = first;
+    return end - first;
+}
+
+/* Lists the rows of taps that meet the picture somewhere; the first, where none does. */
+static void choose_rows(work *w, int y)
+{
+    const sdw_cpu_shape *s = &w->r->p->shape;
+    int ky0 = 0, ky1 = s->side, line = y * s->stride - s->pad_top;
+    while (ky0 < ky1 - 1 && line + ky0 < 0) ky0++;
+    while (ky0 < ky1 - 1 && line + ky1 > s->in_h) ky1--;
+    if (ky0 != w->ky0 || ky1 != w->ky1) list_runs(w, ky0, ky1);
+}
+
+/* A tile's sums without the taps that meet nothing but the border's zeros: rows of taps above and below the picture for all of
+ * it and, where an entry's time goes by its rows, columns of taps beside the picture for the first and last pixels. Columns that
+ * serve the whole tile come first and write the sums. */
+static void multiply_tile(work *w, const place *at)
+{
+    const sdw_cpu_shape *s = &w->r->p->shape;
+    int first[SIDE_MAX], rows[SIDE_MAX], kx0 = 0, kx1 = s->side;
+    choose_rows(w, at->y);
+    if (w->r->k->narrow->rows_read == 1) {
+        for (int kx = 0; kx < s->side; kx++) rows[kx] = inside(s, at, kx, &first[kx]);
+        while (kx0 < kx1 && rows[kx0] < at->rows) kx0++;
+        while (kx1 > kx0 && rows[kx1 - 1] < at->rows) kx1--;
+        if (kx0 == kx1) kx0 = 0, kx1 = s->side;
+    }
+    add_columns(w, at, kx0, kx1, 0, at->rows, w->block0 > 0);
+    for (int kx = 0; kx < s->side; kx++)
+        if ((kx < kx0 || kx >= kx1) && rows[kx] > 0) add_columns(w, at, kx, kx + 1, first[kx], rows[kx], true);
+}
+
+/* Weights that the tiles of a pass bring nearer, evenly: here their share is taken by tile i. What taps left out have not fetched,
+ * the next tile does. */
+static void fetch_part(work *w, const char *at, size_t bytes, int tiles, int i)
+{
+    const sdw_cpu_narrow_product *p = w->r->p;
+    w->call.fetch_step = 0;
+    if (bytes == 0) return;
+    if (!w->r->k->narrow->fetches) {
+        sdw_cpu_prefetch_part(at, bytes, tiles, i);
+        return;
+    }
+    unsigned groups = (unsigned)((w->block1 - w->block0) * p->taps) * w->groups_per_run;
+    const char *end = at + bytes * (size_t)(i + 1) / (size_t)tiles;
+    if (end > w->fetch) w->call.fetch_step = (ptrdiff_t)(((unsigned)(end - w->fetch) + groups - 1) / groups);
 }
 
 static void run_tile(work *w, int index, int panel, float *c, bool last)
@@ -204,17 +298,14 @@ static void run_tile(work *w, int index, int panel, float *c, bool last)
     const struct run *r = w->r;
     const sdw_cpu_narrow_product *p = r->p;
     const sdw_cpu_shape *s = &p->shape;
-    int line = index / p->tiles_per_row, part = index % p->tiles_per_row, lane = line / s->h, y = line % s->h;
+    int line = index / p->tiles_per_row, part = index % p->tiles_per_row;
     int x = sdw_cpu_cut(s->w, p->tiles_per_row, part), next = sdw_cpu_cut(s->w, p->tiles_per_row, part + 1);
-    ptrdiff_t row = ((ptrdiff_t)lane * p->packed_h + y * s->stride) * p->packed_w + x;
-    sdw_cpu_part done = { .c = c, .width = r->k->nr, .rows = next - x, .panel = panel, .panel_outputs = p->panel_outputs, .lane = lane,
+    place at = { .lane = line / s->h, .y = line % s->h, .x = x, .rows = next - x, .c = c };
+    sdw_cpu_part done = { .c = c, .width = r->k->nr, .rows = at.rows, .panel = panel, .panel_outputs = p->panel_outputs, .lane = at.lane,
                           .out_row = (int64_t)line * s->w + x };
     if (last) sdw_cpu_prefetch_residual(r->o, &done);
-    w->call.a = r->a + row * p->stride;
-    w->call.scale = r->scale ? r->scale + row : NULL;
-    w->call.c = c;
-    w->call.rows = next - x;
-    r->k->narrow->tile(&w->call);
+    if (s->side == 1) add_columns(w, &at, 0, 1, 0, at.rows, w->block0 > 0);
+    else multiply_tile(w, &at);
     if (last) sdw_cpu_finish_part(r->k, r->o, &done);
 }
 
@@ -223,24 +314,26 @@ static const char *panel_at(const work *w, int panel)
     return (const char *)w->r->o->weight->packed + (size_t)panel * w->panel_bytes;
 }
 
-/* A panel's weights behind its factors; those go into the call. */
-static const char *begin_panel(work *w, int panel)
+/* A panel's factors and the weights behind them go into the call. */
+static void begin_panel(work *w, int panel)
 {
     const sdw_cpu_narrow *n = w->r->k->narrow;
     const char *at = panel_at(w, panel);
     w->call.factor = n->scaled ? (const float *)(const void *)at : NULL;
-    return at + sdw_cpu_narrow_head_bytes(n);
+    w->call.b = at + sdw_cpu_narrow_head_bytes(n);
 }
 
 /* All tiles past some panels that fit the cache together: a tile's rows stay near while its panels go by. */
 static void run_group(work *w, int first, int count)
 {
     int tiles = w->tile1 - w->tile0, more = w->panel1 - first - count < count ? w->panel1 - first - count : count;
-    list_runs(w, 0, w->r->p->blocks);
+    const char *next = panel_at(w, more > 0 ? first + count : first);
+    w->fetch = next;
+    begin_pass(w, 0, w->r->p->blocks);
     for (int i = 0; i < tiles; i++)
         for (int j = 0; j < count; j++) {
-            if (more > 0) sdw_cpu_prefetch_part(panel_at(w, first + count), w->panel_bytes * (size_t)more, tiles * count, i * count + j);
-            w->call.b = begin_panel(w, first + j);
+            fetch_part(w, next, more > 0 ? w->panel_bytes * (size_t)more : 0, tiles * count, i * count + j);
+            begin_panel(w, first + j);
             run_tile(w, w->tile0 + i, first + j, w->sums, true);
         }
 }
@@ -249,18 +342,22 @@ static void run_group(work *w, int first, int count)
 static void run_in_passes(work *w, int panel)
 {
     const sdw_cpu_narrow_product *p = w->r->p;
-    int tiles = w->tile1 - w->tile0, size = w->r->k->narrow->mr * w->r->k->narrow->nr;
-    const char *at = begin_panel(w, panel);
-    for (int block = 0; block < p->blocks; block += p->blocks_per_pass) {
-        bool last = block + p->blocks_per_pass >= p->blocks;
-        list_runs(w, block, last ? p->blocks : block + p->blocks_per_pass);
-        size_t bytes = pass_bytes(w);
-        w->call.b = at;
-        w->call.add = block > 0;
-        at += bytes;
-        const char *next = last ? panel_at(w, panel + 1) : at;
+    const sdw_cpu_narrow *n = w->r->k->narrow;
+    int tiles = w->tile1 - w->tile0, size = n->mr * n->nr, each = p->blocks_per_pass;
+    begin_panel(w, panel);
+    for (int block = 0; block < p->blocks; block += each) {
+        bool last = block + each >= p->blocks;
+        begin_pass(w, block, last ? p->blocks : block + each);
+        const char *next = last ? panel_at(w, panel + 1) : (const char *)w->call.b + blocks_bytes(p, n, block + each);
+        size_t bytes = last ? blocks_bytes(p, n, each) : w->panel_bytes - blocks_bytes(p, n, block + each);
+        if (bytes > blocks_bytes(p, n, each)) bytes = blocks_bytes(p, n, each);
+        if (last && panel + 1 == w->panel1) {
+            bytes = 0;
+            next = w->call.b;
+        }
+        w->fetch = next;
         for (int i = 0; i < tiles; i++) {
-            if (!last || panel + 1 < w->panel1) sdw_cpu_prefetch_part(next, bytes, tiles, i);
+            fetch_part(w, next, bytes, tiles, i);
             run_tile(w, w->tile0 + i, panel, w->sums + (ptrdiff_t)i * size, last);
         }
     }
@@ -279,6 +376,7 @@ static void run_task(void *ctx, int index, int thread)
     w.panel1 = sdw_cpu_cut(p->panels, p->panel_parts, panels + 1);
     w.panel_bytes = sdw_cpu_narrow_panel_bytes(r->k->narrow, p->shape.channels, p->taps);
     w.call.stride = p->stride;
+    w.groups_per_run = (unsigned)(p->stride / (r->k->narrow->size * r->k->narrow->group));
     sdw_cpu_narrow_begin(r->k->narrow);
     for (int panel = w.panel0; panel < w.panel1; panel += p->group)
         if (p->blocks > p->blocks_per_pass) run_in_passes(&w, panel);

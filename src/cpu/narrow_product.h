@@ -4,7 +4,7 @@
  * of zeros on the way in): narrow rows are small enough to stay in the caches, and every value is converted once. Packed rows of
  * a block lie side by side, [block][lane][y][x]; with stride 2 even columns come before odd ones, so that the pixels of a tile
  * are neighbours for every tap. Then tasks of some tiles and some panels multiply; a panel too large for the cache is taken in
- * passes over blocks, with the sums of the task's tiles kept in between.
+ * passes over blocks, with the sums of the task's tiles kept in between. Taps that meet only the border's zeros are left out.
  * How work is cut depends on the number of threads; what an element adds, and in which order, on the layer alone. */
 #ifndef SDW_CPU_NARROW_PRODUCT_H
 #define SDW_CPU_NARROW_PRODUCT_H
@@ -20,6 +20,7 @@ typedef struct sdw_cpu_narrow_product {
     int packed_w, packed_h, packed_rows; /* of a lane's picture with its border; of all lanes */
     int chunks;                          /* pieces in which a packed picture row is packed */
     ptrdiff_t stride;                    /* bytes of a packed row of one block */
+    int last_steps;                      /* of a run of the last block, padded; all others fill the stride */
     int tiles_per_row, tiles;            /* of a picture row; in all */
     int panels, panel_outputs, group;    /* group: panels that a tile goes past in turn */
     int tile_parts, panel_parts;         /* tasks */

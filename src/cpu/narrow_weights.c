@@ -45,7 +45,7 @@ static float largest(const sdw_cpu_kernels *k, const sdw_weight *w, int64_t o, f
 typedef struct packer {
     float wide[CHUNK];
     unsigned char file[CHUNK * BYTES];  /* a row's weights of a block in the file's order: channel, then tap */
-    unsigned char rows[SDW_CPU_COLUMNS_MAX][CHUNK * BYTES]; /* tap, then channel, padded */
+    unsigned char rows[SDW_CPU_COLUMNS_MAX][CHUNK * BYTES]; /* tap, column by column, then channel, padded */
     float inverse[SDW_CPU_COLUMNS_MAX];
     int32_t order[SDW_CPU_NARROW_BLOCK];
 } packer;
@@ -70,7 +70,7 @@ static void load_block(const sdw_cpu_kernels *k, const sdw_weight *w, int panel,
         if (o < 0) continue;
         sdw_cpu_weight_row(k, w, o, (int64_t)channel * taps, steps * taps, p->wide);
         n->weights(p->file, p->wide, (size_t)(steps * taps), p->inverse[r]);
-        for (int tap = 0; tap < taps; tap++) pick_tap(p->rows[r] + tap * padded * n->size, p->file, steps, taps, tap, n->size);
+        for (int tap = 0; tap < taps; tap++) pick_tap(p->rows[r] + tap * padded * n->size, p->file, steps, taps, tap % w->k * w->k + tap / w->k, n->size);
     }
 }
 

@@ -106,35 +106,37 @@ static const char *check_tile(const sdw_cpu_narrow *n, const runs *list, int row
 {
     static sdw_cpu_narrow_scale scale[ROWS_MAX];
     float factor[COLUMNS_MAX];
+    sdw_cpu_narrow_run run[4];
     sdw_cpu_narrow_tile t = { .a = rows_area, .stride = STRIDE, .scale = n->scaled ? scale : NULL, .b = panel_area, .factor = n->scaled ? factor : NULL,
-                              .c = out, .rows = rows, .add = add, .count = list->count };
+                              .c = out, .rows = rows, .add = add, .fetch = (const char *)rows_area, .fetch_step = 40, .run = run, .count = list->count };
     size_t at = 0;
     fill(n, rows_area, sizeof rows_area, UNSIGNED);
     for (int i = 0; i < ROWS_MAX; i++) scale[i] = (sdw_cpu_narrow_scale){ 0.5f + (float)(i % 5), (float)(i % 7) - 3 };
     for (int j = 0; j < n->nr; j++) factor[j] = 1.0f / (float)(1 << j % 4);
     for (int i = 0; i < list->count; i++) {
-        t.row[i] = list->rows[i];
-        t.steps[i] = list->granules[i] * SDW_CPU_NARROW_GRANULE / n->size;
+        run[i].row = list->rows[i];
+        run[i].steps = list->granules[i] * SDW_CPU_NARROW_GRANULE / n->size;
+        at += (size_t)(i % 2 ? 0 : 3 * SDW_CPU_NARROW_GRANULE); /* runs need not follow each other */
+        run[i].at = (int32_t)at;
         for (int j = 0; n->scaled && j < n->nr; j++, at += 4) memcpy(panel_area + at, &(float){ (float)(j % 9) - 4 }, 4);
-        fill(n, panel_area + at, (size_t)(n->nr * t.steps[i] * n->size), SIGNED);
-        at += (size_t)(n->nr * t.steps[i] * n->size);
+        fill(n, panel_area + at, (size_t)(n->nr * run[i].steps * n->size), SIGNED);
+        at += (size_t)(n->nr * run[i].steps * n->size);
     }
     memset(panel_area + at, 0x7f, GUARD);
     guarded();
     n->tile(&t);
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n->nr; j++) {
-            const uint8_t *b = panel_area;
             double sum = add ? want[r * n->nr + j] : 0, size = fabs(sum) + 1;
             for (int i = 0; i < t.count; i++) {
-                int row = t.row[i] + r;
+                int row = run[i].row + r;
                 float sums = 0;
+                const uint8_t *b = panel_area + run[i].at;
                 if (n->scaled) memcpy(&sums, b + 4 * j, 4), b += 4 * n->nr;
-                double part = product(n, rows_area + row * STRIDE, UNSIGNED, b, t.steps[i], j);
+                double part = product(n, rows_area + row * STRIDE, UNSIGNED, b, run[i].steps, j);
                 if (n->scaled) part = (scale[row].scale * part + (double)scale[row].shift * sums) * factor[j];
                 sum += part;
                 size += fabs(part) + fabs(sum);
-                b += n->nr * t.steps[i] * n->size;
             }
             if (!(fabs(out[r * n->nr + j] - sum) <= 4 * eps * size))
                 return wrong("tile: %d rows, %d runs%s, row %d column %d: %g, want %g", rows, t.count, add ? ", added" : "", r, j, (double)out[r * n->nr + j], sum);

@@ -5,17 +5,36 @@
 
 static sdw_cpu_narrow right; /* what the last planted_narrow_bug was put over */
 
+/* The call with runs that may be changed. */
+static sdw_cpu_narrow_tile with_runs(const sdw_cpu_narrow_tile *t, sdw_cpu_narrow_run *run)
+{
+    sdw_cpu_narrow_tile other = *t;
+    memcpy(run, t->run, (size_t)t->count * sizeof *run);
+    other.run = run;
+    return other;
+}
+
 static void tile_misses_a_granule(const sdw_cpu_narrow_tile *t)
 {
-    sdw_cpu_narrow_tile fewer = *t;
-    if (fewer.count == 1 && fewer.steps[0] > SDW_CPU_NARROW_GRANULE) fewer.steps[0] -= SDW_CPU_NARROW_GRANULE / right.size;
+    sdw_cpu_narrow_run run[SDW_CPU_NARROW_RUNS_MAX];
+    sdw_cpu_narrow_tile fewer = with_runs(t, run);
+    if (fewer.count == 1 && run[0].steps > SDW_CPU_NARROW_GRANULE) run[0].steps -= SDW_CPU_NARROW_GRANULE / right.size;
     right.tile(&fewer);
 }
 
 static void tile_takes_every_run_from_its_first_row(const sdw_cpu_narrow_tile *t)
 {
-    sdw_cpu_narrow_tile other = *t;
-    for (int i = 1; i < other.count; i++) other.row[i] = other.row[0];
+    sdw_cpu_narrow_run run[SDW_CPU_NARROW_RUNS_MAX];
+    sdw_cpu_narrow_tile other = with_runs(t, run);
+    for (int i = 1; i < other.count; i++) run[i].row = run[0].row;
+    right.tile(&other);
+}
+
+static void tile_reads_the_panel_straight_through(const sdw_cpu_narrow_tile *t)
+{
+    sdw_cpu_narrow_run run[SDW_CPU_NARROW_RUNS_MAX];
+    sdw_cpu_narrow_tile other = with_runs(t, run);
+    for (int i = 1; i < other.count; i++) run[i].at = run[i - 1].at + right.nr * ((right.scaled ? 4 : 0) + run[i - 1].steps * right.size);
     right.tile(&other);
 }
 
@@ -134,6 +153,7 @@ static void softmax_swaps_neighbours(const sdw_cpu_narrow_softmax *x)
 #define BUGS(X)                                        \
     X(tile_misses_a_granule, tile)                     \
     X(tile_takes_every_run_from_its_first_row, tile)   \
+    X(tile_reads_the_panel_straight_through, tile)     \
     X(tile_forgets_to_add, tile)                       \
     X(tile_stores_too_far, tile)                       \
     X(tile_is_off_by_a_step, tile)                     \

@@ -97,7 +97,8 @@ static float start[ROWS * COLUMNS], out[TABLES_MAX][ROWS * COLUMNS], alpha[COLUM
 
 static void run_tile(const sdw_cpu_narrow *n, float *c, int rows, int steps)
 {
-    sdw_cpu_narrow_tile t = { .a = rows_area, .stride = STRIDE, .b = panel, .c = c, .rows = rows, .add = rows % 2, .count = 1, .steps = { steps } };
+    const sdw_cpu_narrow_run run = { .steps = steps };
+    sdw_cpu_narrow_tile t = { .a = rows_area, .stride = STRIDE, .b = panel, .c = c, .rows = rows, .add = rows % 2, .run = &run, .count = 1 };
     n->tile(&t);
 }
 

@@ -107,7 +107,7 @@ static void refuses_bugs(const sdw_cpu_narrow *n, sdw_cpu_precision p, float sco
         sdw_cpu_narrow planted = *n;
         const char *name = planted_narrow_bug(&planted, bug);
         if (!name) {
-            assert_true(bug >= 16);
+            assert_true(bug >= 17);
             return;
         }
         if (!check_narrow(&planted, p, score_scale)) fail_msg("%s, %s: the checker lets %s through", sdw_cpu_precision_name(p), title, name);
