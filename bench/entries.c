@@ -20,6 +20,14 @@ static const sdw_cpu_runs nine_taps = { .stride = SDW_CPU_SEGMENT, .count = 9, .
 /* One call each, on 32 columns or channels where a kernel takes any number. */
 static void tile(const sdw_cpu_kernels *k) { k->tile[k->mr](in, in2, out, &nine_taps, false); }
 static void tile_half(const sdw_cpu_kernels *k) { k->tile_half[k->mr](in, in2, out, &nine_taps, true); }
+static void linear_with(sdw_cpu_linear_fn *fn)
+{
+    sdw_cpu_ahead nothing = { .every = 1 };
+    fn(&(sdw_cpu_linear){ .a = in, .stride = 320, .b = in2, .c = out, .steps = 288, .ahead = &nothing });
+}
+static void linear_f32(const sdw_cpu_kernels *k) { linear_with(k->linear_f32[k->mr]); }
+static void linear_f16(const sdw_cpu_kernels *k) { linear_with(k->linear_f16[k->mr]); }
+static void linear_bf16(const sdw_cpu_kernels *k) { linear_with(k->linear_bf16[k->mr]); }
 static void outer(const sdw_cpu_kernels *k) { k->outer[k->mr](in, 40, in2, 224, out, in); }
 static void softmax(const sdw_cpu_kernels *k)
 {
@@ -67,9 +75,9 @@ static void add(const sdw_cpu_kernels *k) { k->add(out, in, in2, 4096); }
 
 typedef void entry_fn(const sdw_cpu_kernels *k);
 #define ENTRIES(X)                                                                                                                     \
-    X(tile) X(tile_half) X(outer) X(softmax) X(transpose) X(gather) X(gather_silu) X(finish) X(finish_glu) X(winograd_input)            \
-    X(winograd_weight) X(winograd_weight_f16) X(winograd_output) X(widen_f16) X(widen_bf16) X(panel16) X(panel32) X(moments_320)        \
-    X(norm_row) X(act_silu) X(act_gelu) X(add)
+    X(tile) X(tile_half) X(linear_f32) X(linear_f16) X(linear_bf16) X(outer) X(softmax) X(transpose) X(gather) X(gather_silu) X(finish) \
+    X(finish_glu) X(winograd_input) X(winograd_weight) X(winograd_weight_f16) X(winograd_output) X(widen_f16) X(widen_bf16) X(panel16)  \
+    X(panel32) X(moments_320) X(norm_row) X(act_silu) X(act_gelu) X(add)
 static const struct { const char *name; entry_fn *call; } entries[] = {
 #define ROW(name) { #name, name },
     ENTRIES(ROW)

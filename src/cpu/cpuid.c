@@ -70,7 +70,7 @@ unsigned sdw_cpu_detect(void)
     if (!osxsave || !avx || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
     uint64_t saved = saved_registers();
     unsigned flags = 0;
-    if ((saved & 0x6) == 0x6 && fma && f16c && has(b, 5)) flags |= SDW_CPU_AVX2;
+    if ((saved & 0x6) == 0x6 && fma && f16c && has(b, 5)) flags |= SDW_CPU_AVX2 | (made_by_amd() ? SDW_CPU_WIDENS_FREE : 0);
     int avx512 = has(b, 16) && has(b, 17) && has(b, 30) && has(b, 31); /* F, DQ, BW, VL */
     if (flags && (saved & 0xe6) == 0xe6 && avx512) flags |= SDW_CPU_AVX512 | detect_narrow(saved);
     return flags;
@@ -85,7 +85,7 @@ unsigned sdw_cpu_detect(void)
 /* flags: what makes the level; kept: what a cap at it lets through. */
 static const struct { const char *name, *title; unsigned flags, kept; } levels[] = {
     { "scalar", "scalar", 0, 0 },
-    { "avx2", "AVX2", SDW_CPU_AVX2, SDW_CPU_AVX2 },
+    { "avx2", "AVX2", SDW_CPU_AVX2, SDW_CPU_AVX2 | SDW_CPU_WIDENS_FREE },
     { "avx512", "AVX-512", SDW_CPU_AVX2 | SDW_CPU_AVX512, ~(unsigned)(SDW_CPU_AMX_INT8 | SDW_CPU_AMX_BF16) },
 };
 enum { LEVELS = sizeof levels / sizeof *levels };

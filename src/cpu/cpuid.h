@@ -14,6 +14,9 @@ enum {
     SDW_CPU_FP16 = 1 << 5,      /* AVX512-FP16 */
     SDW_CPU_AMX_INT8 = 1 << 6,
     SDW_CPU_AMX_BF16 = 1 << 7,
+    /* With AVX2 or AVX-512: turning 16-bit numbers into f32 takes no time from multiply-adds, as on AMD's; Intel's do both in the
+     * same units. */
+    SDW_CPU_WIDENS_FREE = 1 << 8,
 };
 
 /* What the machine has and the system lets the process use (on Linux the first call asks for the AMX tiles); 0 elsewhere than on

@@ -33,6 +33,33 @@ static void outer(int rows, const float *a, ptrdiff_t lda, const float *b, int s
         c[i] = (float)(alpha ? (double)c[i] * alpha[i % TILE_COLUMNS] + sum[i] : sum[i]);
 }
 
+static float weight_f32(const void *b, int i)
+{
+    return ((const float *)b)[i];
+}
+
+static float weight_f16(const void *b, int i)
+{
+    return sdw_f16_to_f32(((const uint16_t *)b)[i]);
+}
+
+static float weight_bf16(const void *b, int i)
+{
+    return sdw_bf16_to_f32(((const uint16_t *)b)[i]);
+}
+
+/* Asks for nothing. */
+static void linear(int rows, float (*weight)(const void *b, int i), const sdw_cpu_linear *l)
+{
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < TILE_COLUMNS; j++) {
+            float *c = l->c + r * TILE_COLUMNS + j;
+            double sum = 0;
+            for (int s = 0; s < l->steps; s++) sum += (double)l->a[r * l->stride + s] * weight(l->b, s * TILE_COLUMNS + j);
+            *c = (float)(l->add ? *c + sum : sum);
+        }
+}
+
 #define ROWS(n)                                                                                                     \
     static void tile_##n(const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add)              \
     {                                                                                                               \
@@ -41,6 +68,18 @@ static void outer(int rows, const float *a, ptrdiff_t lda, const float *b, int s
     static void tile_half_##n(const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add)         \
     {                                                                                                               \
         tile(n, TILE_COLUMNS / 2, a, b, c, runs, add);                                                              \
+    }                                                                                                               \
+    static void linear_f32_##n(const sdw_cpu_linear *l)                                                             \
+    {                                                                                                               \
+        linear(n, weight_f32, l);                                                                                   \
+    }                                                                                                               \
+    static void linear_f16_##n(const sdw_cpu_linear *l)                                                             \
+    {                                                                                                               \
+        linear(n, weight_f16, l);                                                                                   \
+    }                                                                                                               \
+    static void linear_bf16_##n(const sdw_cpu_linear *l)                                                            \
+    {                                                                                                               \
+        linear(n, weight_bf16, l);                                                                                  \
     }                                                                                                               \
     static void outer_##n(const float *a, ptrdiff_t lda, const float *b, int steps, float *c, const float *alpha)   \
     {                                                                                                               \
@@ -229,6 +268,10 @@ void sdw_cpu_kernels_init(sdw_cpu_kernels *k, unsigned flags)
         .score_scale = 1,
         .tile = { NULL, tile_1, tile_2, tile_3, tile_4 },
         .tile_half = { NULL, tile_half_1, tile_half_2, tile_half_3, tile_half_4 },
+        .linear_f32 = { NULL, linear_f32_1, linear_f32_2, linear_f32_3, linear_f32_4 },
+        .linear_f16 = { NULL, linear_f16_1, linear_f16_2, linear_f16_3, linear_f16_4 },
+        .linear_bf16 = { NULL, linear_bf16_1, linear_bf16_2, linear_bf16_3, linear_bf16_4 },
+        .widen_in_tile = flags & SDW_CPU_WIDENS_FREE,
         .outer = { NULL, outer_1, outer_2, outer_3, outer_4 },
         .softmax = softmax,
         .transpose = transpose,

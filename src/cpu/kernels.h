@@ -37,6 +37,35 @@ typedef struct sdw_cpu_runs {
  * and width = nr (nr/2 in the half-width entries). add: to what c holds, else c is overwritten. */
 typedef void sdw_cpu_tile_fn(const float *a, const float *b, float *c, const sdw_cpu_runs *runs, bool add);
 
+/* Memory that is wanted soon: `lines` cache lines from column `column` of a row on, each row `width` lines side by side, the next one
+ * `jump` bytes behind its end. */
+typedef struct sdw_cpu_area {
+    const char *at;
+    ptrdiff_t jump;
+    int width, column, lines;
+} sdw_cpu_area;
+
+/* Areas to ask for one after the other while something else is computed, at most a line every `every` steps. What was asked for is
+ * taken off the areas, so that a list goes on over several calls. */
+enum { SDW_CPU_AREAS_MAX = 4 };
+typedef struct sdw_cpu_ahead {
+    int every, count; /* every: 1 or more */
+    sdw_cpu_area area[SDW_CPU_AREAS_MAX];
+} sdw_cpu_ahead;
+
+/* Linear layers: the tile of one run, the panel in the weights' own type, with fetching ahead:
+ * c[r*nr + j] (+)= sum over s < steps of a[r*stride + s] * b[s*nr + j], for the rows of the entry. */
+typedef struct sdw_cpu_linear {
+    const float *a;
+    ptrdiff_t stride;
+    const void *b;
+    float *c;
+    int steps; /* 1 or more */
+    bool add;
+    sdw_cpu_ahead *ahead;
+} sdw_cpu_linear;
+typedef void sdw_cpu_linear_fn(const sdw_cpu_linear *l);
+
 /* c[r*nr + j] = (alpha ? c[r*nr + j] * alpha[j] : 0) + sum over s < steps of a[s*lda + r] * b[s*nr + j]: attention's products. */
 typedef void sdw_cpu_outer_fn(const float *a, ptrdiff_t lda, const float *b, int steps, float *c, const float *alpha);
 
@@ -116,6 +145,8 @@ typedef struct sdw_cpu_kernels {
     int steps_max;    /* steps of a partial sum that drivers aim at; short sums round less and fit the cache */
     float score_scale; /* see softmax */
     sdw_cpu_tile_fn *tile[SDW_CPU_ROWS_MAX + 1], *tile_half[SDW_CPU_ROWS_MAX + 1]; /* by rows, 1..mr */
+    sdw_cpu_linear_fn *linear_f32[SDW_CPU_ROWS_MAX + 1], *linear_f16[SDW_CPU_ROWS_MAX + 1], *linear_bf16[SDW_CPU_ROWS_MAX + 1];
+    bool widen_in_tile; /* linear_f16 and linear_bf16 are as fast as linear_f32: no reason to widen a panel before */
     sdw_cpu_outer_fn *outer[SDW_CPU_ROWS_MAX + 1];
     sdw_cpu_softmax_fn *softmax;
     sdw_cpu_transpose_fn *transpose;
@@ -147,6 +178,8 @@ void sdw_cpu_kernels_avx512(sdw_cpu_kernels *k);
 void sdw_cpu_kernels_winograd(sdw_cpu_kernels *k); /* scalar */
 void sdw_cpu_kernels_avx2_winograd(sdw_cpu_kernels *k);
 void sdw_cpu_kernels_avx512_winograd(sdw_cpu_kernels *k);
+void sdw_cpu_kernels_avx2_linear(sdw_cpu_kernels *k);
+void sdw_cpu_kernels_avx512_linear(sdw_cpu_kernels *k);
 void sdw_cpu_kernels_avx2_rows(sdw_cpu_kernels *k);
 void sdw_cpu_kernels_avx512_rows(sdw_cpu_kernels *k);
 

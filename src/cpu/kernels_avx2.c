@@ -134,6 +134,7 @@ void sdw_cpu_kernels_avx2(sdw_cpu_kernels *k)
 #undef ENTER
     k->softmax = softmax;
     k->peak = peak;
+    sdw_cpu_kernels_avx2_linear(k);
     sdw_cpu_kernels_avx2_rows(k);
     sdw_cpu_kernels_avx2_winograd(k);
 }

@@ -150,6 +150,7 @@ void sdw_cpu_kernels_avx512(sdw_cpu_kernels *k)
 #undef ENTER
     k->softmax = softmax;
     k->peak = peak;
+    sdw_cpu_kernels_avx512_linear(k);
     sdw_cpu_kernels_avx512_rows(k);
     sdw_cpu_kernels_avx512_winograd(k);
 }

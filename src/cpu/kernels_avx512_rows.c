@@ -187,22 +187,36 @@ static void affine(float *dst, const float *src, const float *scale, const float
 
 /* ---- out of products ---- */
 
+/* What most sums meet is known outside of the loops: whole vectors, no activation. Pointers are copied, for a store may change what
+ * f points to as far as the compiler knows. */
+SDW_INLINE void finish_as(const sdw_cpu_finish *f, const bool plain, const bool added, const bool around)
+{
+    const ptrdiff_t width = f->width, out_stride = f->out_stride, residual_stride = f->residual_stride;
+    const int rows = f->rows, columns = f->columns;
+    const sdw_act act = f->act;
+    for (int j = 0; j < columns; j += LANES) {
+        const float *c = f->c + j, *residual = added ? f->residual + j : NULL;
+        float *out = f->out + j;
+        __mmask16 m = plain ? (__mmask16)0xffff : lanes_below(columns - j);
+        __m512 bias = f->bias ? _mm512_maskz_loadu_ps(m, f->bias + j) : _mm512_setzero_ps();
+        __m512 lane = f->lane ? _mm512_maskz_loadu_ps(m, f->lane + j) : _mm512_setzero_ps();
+        for (int r = 0; r < rows; r++, c += width, out += out_stride, residual += added ? residual_stride : 0) {
+            __m512 v = _mm512_add_ps(_mm512_add_ps(_mm512_maskz_loadu_ps(m, c), bias), lane);
+            if (!plain && act) v = act_ps(v, act);
+            if (added) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, residual));
+            if (around && m == 0xffff) _mm512_stream_ps(out, v);
+            else _mm512_mask_storeu_ps(out, m, v);
+        }
+    }
+}
+
 static void finish(const sdw_cpu_finish *f)
 {
     bool around = f->stream && (uintptr_t)f->out % 64 == 0 && f->out_stride % LANES == 0;
-    for (int j = 0; j < f->columns; j += LANES) {
-        __mmask16 m = lanes_below(f->columns - j);
-        __m512 bias = f->bias ? _mm512_maskz_loadu_ps(m, f->bias + j) : _mm512_setzero_ps();
-        __m512 lane = f->lane ? _mm512_maskz_loadu_ps(m, f->lane + j) : _mm512_setzero_ps();
-        for (int r = 0; r < f->rows; r++) {
-            __m512 v = _mm512_maskz_loadu_ps(m, f->c + r * f->width + j);
-            v = _mm512_add_ps(_mm512_add_ps(v, bias), lane);
-            if (f->act) v = act_ps(v, f->act);
-            if (f->residual) v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(m, f->residual + r * f->residual_stride + j));
-            if (around && m == 0xffff) _mm512_stream_ps(f->out + r * f->out_stride + j, v);
-            else _mm512_mask_storeu_ps(f->out + r * f->out_stride + j, m, v);
-        }
-    }
+    if (f->act || f->columns % LANES) finish_as(f, false, f->residual, around);
+    else if (around) finish_as(f, true, f->residual, true);
+    else if (f->residual) finish_as(f, true, true, false);
+    else finish_as(f, true, false, false);
 }
 
 SDW_INLINE void finish_pairs(const sdw_cpu_finish *f, const bool rough)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/half.h"
+#include "core/dtype.h"
 
 enum { FLOATS = 1 << 16, GUARD = 64 };
 
@@ -101,6 +101,74 @@ static const char *check_tiles(const sdw_cpu_kernels *k)
                 if (w) return w;
             }
     return NULL;
+}
+
+/* Panels of one type for the linear entries: their values in in_b, 16-bit ones as they are in `narrow`. */
+static const void *fill_panel(sdw_dtype type, int n)
+{
+    static uint16_t narrow[FLOATS + GUARD];
+    const float *b = fill(in_b, (size_t)n, 26);
+    if (type == SDW_F32) return b;
+    sdw_from_f32(type, b, narrow + 1, (size_t)n);
+    sdw_to_f32(type, narrow + 1, in_b + 1, (size_t)n);
+    for (int i = 0; i < GUARD - 1; i++) narrow[1 + n + i] = 0x7fff; /* NaN in both */
+    return narrow + 1;
+}
+
+/* What an entry took off its areas is what it had the time for, and each area stands behind the lines that are gone. */
+static bool moved_on(const sdw_cpu_ahead *before, const sdw_cpu_ahead *after, int steps)
+{
+    int asked = 0;
+    for (int i = 0; i < before->count; i++) {
+        sdw_cpu_area area = before->area[i];
+        const sdw_cpu_area *now = &after->area[i];
+        if (now->lines > area.lines || (area.lines >= 0 && now->lines < 0)) return false;
+        for (; area.lines > now->lines; area.lines--, asked++) {
+            area.at += 64;
+            if (++area.column == area.width) area.column = 0, area.at += area.jump;
+        }
+        if (area.at != now->at || area.column != now->column || area.width != now->width || area.jump != now->jump) return false;
+    }
+    return asked <= steps / before->every && before->every == after->every && before->count == after->count;
+}
+
+static const char *check_linear(sdw_cpu_linear_fn *fn, const char *name, sdw_dtype type, int rows, int nr, int steps, bool add)
+{
+    static char memory[4096];
+    enum { STRIDE = 331 };
+    sdw_cpu_ahead before = { .every = 1 + steps % 5, .count = steps % 4,
+                             .area = { { memory, 128, 3, 1, 17 }, { memory, 0, 1, 0, 0 }, { memory + 2048, -64, 1, 0, 1000 } } }, ahead = before;
+    const float *a = fill(in_a, (size_t)((rows - 1) * STRIDE + steps), 25);
+    const void *b = fill_panel(type, steps * nr);
+    float *c = guarded((size_t)(rows * nr));
+    fn(&(sdw_cpu_linear){ .a = a, .stride = STRIDE, .b = b, .c = c, .steps = steps, .add = add, .ahead = &ahead });
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < nr; j++) {
+            double sum = add ? want[1 + r * nr + j] : 0, size = fabs(sum);
+            for (int s = 0; s < steps; s++) {
+                sum += (double)a[r * STRIDE + s] * in_b[1 + s * nr + j];
+                size += fabs((double)a[r * STRIDE + s] * in_b[1 + s * nr + j]);
+            }
+            float *got = &out[1 + r * nr + j];
+            if (!(fabs(*got - sum) <= (steps + 2) * eps * size)) return wrong("%s: %d rows, %d steps, row %d column %d", name, rows, steps, r, j);
+            want[1 + r * nr + j] = *got;
+        }
+    if (differs((size_t)(rows * nr), 0, 0) >= 0) return wrong("%s: %d rows write outside their tile", name, rows);
+    return moved_on(&before, &ahead, steps) ? NULL : wrong("%s: %d rows, %d steps, areas do not stand where they should", name, rows, steps);
+}
+
+static const char *check_linears(const sdw_cpu_kernels *k)
+{
+    static const int counts[] = { 1, 2, 7, 64, 331 };
+    const char *w = NULL;
+    for (size_t l = 0; l < sizeof counts / sizeof *counts && !w; l++)
+        for (int rows = 1; rows <= k->mr && !w; rows++)
+            for (int add = 0; add < 2 && !w; add++) {
+                w = check_linear(k->linear_f32[rows], "linear_f32", SDW_F32, rows, k->nr, counts[l], add);
+                if (!w) w = check_linear(k->linear_f16[rows], "linear_f16", SDW_F16, rows, k->nr, counts[l], add);
+                if (!w) w = check_linear(k->linear_bf16[rows], "linear_bf16", SDW_BF16, rows, k->nr, counts[l], add);
+            }
+    return w;
 }
 
 static const char *check_outer(const sdw_cpu_kernels *k)
@@ -555,6 +623,7 @@ const char *check_kernels(const sdw_cpu_kernels *k)
     sdw_cpu_kernels scalar;
     sdw_cpu_kernels_init(&scalar, 0);
     const char *w = check_tiles(k);
+    if (!w) w = check_linears(k);
     if (!w) w = check_outer(k);
     if (!w) w = check_softmax(k);
     if (!w) w = check_winograd_input(k, &scalar);

@@ -41,6 +41,54 @@ static void tile_swaps_rows(const float *a, const float *b, float *c, const sdw_
     memcpy(c + right.nr, row, sizeof *c * (size_t)right.nr);
 }
 
+static void linear_forgets_to_add(const sdw_cpu_linear *l)
+{
+    sdw_cpu_linear fresh = *l;
+    fresh.add = false;
+    right.linear_f32[1](&fresh);
+}
+
+static void linear_misses_the_odd_step(const sdw_cpu_linear *l)
+{
+    sdw_cpu_linear even = *l;
+    if (even.steps > 2) even.steps &= ~1;
+    right.linear_f16[3](&even);
+}
+
+static void linear_takes_f16_for_bf16(const sdw_cpu_linear *l)
+{
+    right.linear_f16[2](l);
+}
+
+static void linear_reads_dense_rows(const sdw_cpu_linear *l)
+{
+    sdw_cpu_linear dense = *l;
+    dense.stride = dense.steps;
+    right.linear_f32[4](&dense);
+}
+
+static void linear_stores_too_far(const sdw_cpu_linear *l)
+{
+    right.linear_bf16[1](l);
+    l->c[right.nr] = 0;
+}
+
+static void linear_asks_for_the_last_line_again(const sdw_cpu_linear *l)
+{
+    right.linear_f16[2](l);
+    if (l->ahead->count && l->ahead->area[0].lines > 0) l->ahead->area[0].lines--;
+}
+
+static void linear_asks_for_all_at_once(const sdw_cpu_linear *l)
+{
+    right.linear_f32[2](l);
+    for (int i = 0; i < l->ahead->count; i++)
+        for (sdw_cpu_area *area = &l->ahead->area[i]; area->lines > 0; area->lines--) {
+            area->at += 64;
+            if (++area->column == area->width) area->column = 0, area->at += area->jump;
+        }
+}
+
 static void outer_ignores_alpha(const float *a, ptrdiff_t lda, const float *b, int steps, float *c, const float *alpha)
 {
     float ones[SDW_CPU_COLUMNS_MAX];
@@ -225,6 +273,13 @@ static void add_is_one_short(float *dst, const float *a, const float *b, size_t 
     X(tile_forgets_to_add, tile_half[1])                 \
     X(tile_swaps_rows, tile[2])                          \
     X(tile_ignores_the_stride, tile[4])                  \
+    X(linear_forgets_to_add, linear_f32[1])              \
+    X(linear_misses_the_odd_step, linear_f16[3])         \
+    X(linear_takes_f16_for_bf16, linear_bf16[2])         \
+    X(linear_reads_dense_rows, linear_f32[4])            \
+    X(linear_stores_too_far, linear_bf16[1])             \
+    X(linear_asks_for_the_last_line_again, linear_f16[2]) \
+    X(linear_asks_for_all_at_once, linear_f32[2])        \
     X(outer_ignores_alpha, outer[1])                     \
     X(softmax_sums_half_the_keys, softmax)               \
     X(winograd_input_turns_the_tile, winograd_input)     \
