@@ -11,6 +11,7 @@
 #include "cpu/kernels.h"
 #include "cpu/narrow.h"
 #include "cpu/ops.h"
+#include "cpu/packed.h"
 #include "cpu/weights.h"
 
 typedef struct cpu_backend {
@@ -111,6 +112,11 @@ static void cpu_unpack(sdw_backend *b, sdw_weight *w)
 static size_t cpu_packed_bytes(sdw_backend *b, const sdw_weight *w)
 {
     return sdw_cpu_packed_bytes(&self(b)->k, w);
+}
+
+static void cpu_arrange(sdw_backend *b, sdw_graph *g)
+{
+    sdw_cpu_choose_packed(&self(b)->k, g);
 }
 
 static sdw_status cpu_prepare(sdw_backend *b, sdw_op *op, sdw_arena *arena, sdw_error *err)
@@ -228,6 +234,7 @@ const sdw_backend_api sdw_backend_cpu = {
     .pack = cpu_pack,
     .unpack = cpu_unpack,
     .packed_bytes = cpu_packed_bytes,
+    .arrange = cpu_arrange,
     .prepare = cpu_prepare,
     .alloc = cpu_alloc,
     .free = cpu_free,

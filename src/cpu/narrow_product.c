@@ -8,6 +8,7 @@
 enum {
     PATCH_BYTES = 640 << 10,  /* of a task's packed rows: they should stay in a core's level-2 cache */
     PASS_BYTES = 384 << 10,   /* of weights that all tiles of a task go past: some panels, or some blocks of one */
+    WIDE_BYTES = 384 << 10,   /* of a task's rows in f32 before they are packed */
     ROWS_MOST = 1024, ROWS_LEAST = 128,
     CHUNK_PIXELS = 64,
     AHEAD_FLOATS = 1280,      /* of input fetched before they are packed */
@@ -24,30 +25,34 @@ static int border(int n, const sdw_cpu_shape *s)
 
 static void plan_blocks(const sdw_cpu_narrow *n, sdw_cpu_narrow_product *p)
 {
-    int padded = sdw_cpu_narrow_padded(n, sdw_cpu_narrow_block_steps(n, p->shape.channels, 0));
-    size_t run = sdw_cpu_narrow_run_bytes(n, padded);
+    size_t run = sdw_cpu_narrow_run_bytes(n, p->in.each);
     p->taps = p->shape.side * p->shape.side;
-    p->blocks = sdw_cpu_narrow_blocks(n, p->shape.channels);
-    p->stride = (ptrdiff_t)padded * n->size;
-    p->last_steps = sdw_cpu_narrow_padded(n, sdw_cpu_narrow_block_steps(n, p->shape.channels, p->blocks - 1));
+    p->last_steps = sdw_cpu_narrow_padded(n, sdw_cpu_packed_steps(&p->in, p->in.blocks - 1));
     p->blocks_per_pass = (int)(PASS_BYTES / (run * (size_t)p->taps));
     if (p->blocks_per_pass > SDW_CPU_NARROW_RUNS_MAX / p->taps) p->blocks_per_pass = SDW_CPU_NARROW_RUNS_MAX / p->taps;
     if (p->blocks_per_pass < 1) p->blocks_per_pass = 1;
-    p->group = p->blocks > p->blocks_per_pass ? 1 : (int)(PASS_BYTES / sdw_cpu_narrow_panel_bytes(n, p->shape.channels, p->taps));
+    p->group = p->in.blocks > p->blocks_per_pass ? 1 : (int)(PASS_BYTES / sdw_cpu_narrow_panel_bytes(n, p->shape.channels, p->taps));
     if (p->group < 1) p->group = 1;
+}
+
+/* Of a packed output's block in f32. */
+static int row_bytes(const sdw_cpu_narrow_product *p)
+{
+    return p->out.each * (int)sizeof(float);
 }
 
 static void plan_tasks(const sdw_cpu_narrow *n, int threads, sdw_cpu_narrow_product *p)
 {
-    int rows = p->shape.lanes * p->shape.h * p->shape.w, aim = (int)(PATCH_BYTES / (p->stride * p->blocks));
+    int rows = p->shape.lanes * p->shape.h * p->shape.w, aim = (int)(PATCH_BYTES / (p->in.stride * p->in.blocks)), spans = sdw_cpu_ceil_div(p->panels, p->span);
     if (aim > ROWS_MOST) aim = ROWS_MOST;
+    if (p->out.rows && aim > WIDE_BYTES / row_bytes(p)) aim = WIDE_BYTES / row_bytes(p);
     if (aim < ROWS_LEAST) aim = ROWS_LEAST;
     p->tile_parts = sdw_cpu_ceil_div(rows, aim);
     if (p->tile_parts > p->tiles) p->tile_parts = p->tiles;
     p->panel_parts = 1;
     while (sdw_cpu_imbalance(p->tile_parts * p->panel_parts, threads) >= 1.06) {
         if (rows / (p->tile_parts + 1) >= ROWS_LEAST && p->tile_parts < 4 * threads) p->tile_parts++;
-        else if (p->panel_parts * 2 <= p->panels) p->panel_parts++;
+        else if (p->panel_parts * 2 <= spans) p->panel_parts++;
         else if (p->tiles / (p->tile_parts + 1) >= 1 && rows / (p->tile_parts + 1) >= n->mr && p->tile_parts < 4 * threads) p->tile_parts++;
         else break;
     }
@@ -58,30 +63,27 @@ static size_t rounded(size_t bytes)
     return (bytes + LINE - 1) / LINE * LINE;
 }
 
-/* All packed rows. */
-static size_t rows_bytes(const sdw_cpu_narrow *n, const sdw_cpu_narrow_product *p)
-{
-    return rounded(((size_t)p->blocks * (size_t)p->packed_rows + sdw_cpu_narrow_spare_rows(n)) * (size_t)p->stride);
-}
-
-void sdw_cpu_narrow_product_plan(const sdw_cpu_kernels *k, const sdw_cpu_shape *shape, const sdw_weight *w, int threads, sdw_cpu_narrow_product *p)
+void sdw_cpu_narrow_product_plan(const sdw_cpu_kernels *k, const sdw_cpu_shape *shape, const sdw_weight *w, sdw_cpu_narrow_ends packed, int threads,
+                                 sdw_cpu_narrow_product *p)
 {
     const sdw_cpu_narrow *n = k->narrow;
-    *p = (sdw_cpu_narrow_product){ .shape = *shape, .panels = sdw_cpu_panel_count(k, w), .panel_outputs = sdw_cpu_panel_outputs(k, w) };
-    plan_blocks(n, p);
+    *p = (sdw_cpu_narrow_product){ .shape = *shape, .given = packed.in, .panels = sdw_cpu_panel_count(k, w), .panel_outputs = sdw_cpu_panel_outputs(k, w) };
     p->packed_w = border(shape->w, shape);
     p->packed_h = border(shape->h, shape);
-    p->packed_rows = shape->lanes * p->packed_h * p->packed_w;
+    p->in = sdw_cpu_packed_layout(n, shape->lanes * p->packed_h * p->packed_w, shape->channels);
+    if (packed.out) p->out = sdw_cpu_packed_layout(n, shape->w, (int)sdw_cpu_outputs(w));
+    p->span = packed.out ? sdw_cpu_ceil_div(p->out.each, p->panel_outputs) : 1;
     p->chunks = sdw_cpu_ceil_div(p->packed_w, CHUNK_PIXELS);
     p->tiles_per_row = sdw_cpu_ceil_div(shape->w, n->mr);
     p->tiles = shape->lanes * shape->h * p->tiles_per_row;
+    plan_blocks(n, p);
     plan_tasks(n, threads, p);
-    size_t rows = (size_t)p->blocks * (size_t)p->packed_rows;
-    p->shared_bytes = rows_bytes(n, p) + (n->scaled ? rounded(rows * sizeof(sdw_cpu_narrow_scale)) : 0);
-    size_t tiles = p->blocks > p->blocks_per_pass ? (size_t)sdw_cpu_ceil_div(p->tiles, p->tile_parts) : 1;
-    size_t sums = rounded(tiles * (size_t)n->mr * (size_t)n->nr * sizeof(float)), wide = rounded(SDW_CPU_NARROW_BLOCK * sizeof(float));
-    size_t columns = rounded((size_t)p->packed_w * sizeof(int32_t));
-    p->scratch_bytes = (sums + wide + columns + 4095) / 4096 * 4096;
+    int task_tiles = sdw_cpu_ceil_div(p->tiles, p->tile_parts);
+    size_t tiles = p->in.blocks > p->blocks_per_pass ? (size_t)task_tiles : 1;
+    p->sums_bytes = rounded(tiles * (size_t)n->mr * (size_t)n->nr * sizeof(float));
+    size_t wide = packed.out ? rounded((size_t)(task_tiles * n->mr * row_bytes(p))) : 0, pixel = SDW_CPU_NARROW_BLOCK * sizeof(float);
+    p->scratch_bytes = (p->sums_bytes + wide > pixel ? p->sums_bytes + wide : pixel) / 4096 * 4096 + 4096;
+    p->shared_bytes = packed.in ? 0 : p->in.bytes;
     p->workspace = p->shared_bytes + p->scratch_bytes * (size_t)threads;
 }
 
@@ -91,8 +93,9 @@ struct run {
     const sdw_cpu_kernels *k;
     const sdw_cpu_narrow_product *p;
     const sdw_cpu_operands *o;
-    char *a;                     /* shared workspace */
-    sdw_cpu_narrow_scale *scale; /* behind it; NULL unless scaled */
+    char *workspace;
+    const char *a;               /* packed rows: in the workspace's beginning, or given */
+    const sdw_cpu_narrow_scale *scale; /* theirs; NULL unless scaled */
     char *scratch;               /* of thread 0 */
 };
 
@@ -103,39 +106,40 @@ static int packed_column(const sdw_cpu_narrow_product *p, int q)
     return q % stride * even + q / stride;
 }
 
-static void pack_zeros(const struct run *r, int block, int row)
+static void pack_zeros(const struct run *r, int row)
 {
-    size_t at = (size_t)block * (size_t)r->p->packed_rows + (size_t)row;
-    memset(r->a + at * (size_t)r->p->stride, 0, (size_t)r->p->stride);
-    if (r->scale) r->scale[at] = (sdw_cpu_narrow_scale){ 0, 0 };
+    const sdw_cpu_packed *in = &r->p->in;
+    for (int block = 0; block < in->blocks; block++) {
+        size_t at = (size_t)block * (size_t)in->rows + (size_t)row;
+        memset(r->workspace + at * (size_t)in->stride, 0, (size_t)in->stride);
+        if (r->scale) sdw_cpu_packed_scales(in, r->workspace)[at] = (sdw_cpu_narrow_scale){ 0, 0 };
+    }
 }
 
 /* One pixel, all blocks. */
 static void pack_pixel(const struct run *r, const float *src, int lane, int row, float *wide)
 {
-    const sdw_cpu_narrow_product *p = r->p;
-    const sdw_cpu_narrow *n = r->k->narrow;
+    const sdw_cpu_packed *in = &r->p->in;
     const float *scale = r->o->coeffs ? r->o->coeffs + lane * r->o->coeffs_stride : NULL;
-    int channel = 0, channels = p->shape.channels;
-    for (int block = 0; block < p->blocks; block++) {
-        int steps = sdw_cpu_narrow_block_steps(n, channels, block);
-        size_t at = (size_t)block * (size_t)p->packed_rows + (size_t)row;
-        const float *from = src + channel;
-        if (scale) {
-            r->k->affine(wide, from, scale + channel, scale + channels + channel, (size_t)steps, r->o->pre_act);
-            from = wide;
-        }
-        n->row(r->a + at * (size_t)p->stride, r->scale ? r->scale + at : NULL, from, steps, (int)(p->stride / n->size));
-        channel += steps;
+    if (!scale) {
+        sdw_cpu_packed_write(in, r->workspace, row, src);
+        return;
+    }
+    for (int block = 0; block < in->blocks; block++) {
+        int channel = block * in->each;
+        r->k->affine(wide, src + channel, scale + channel, scale + in->channels + channel, (size_t)sdw_cpu_packed_steps(in, block), r->o->pre_act);
+        sdw_cpu_packed_write_block(in, r->workspace, row, block, wide);
     }
 }
 
 static void copy_pixel(const struct run *r, int row, int from)
 {
-    for (int block = 0; block < r->p->blocks; block++) {
-        size_t first = (size_t)block * (size_t)r->p->packed_rows, to = first + (size_t)row, of = first + (size_t)from;
-        memcpy(r->a + to * (size_t)r->p->stride, r->a + of * (size_t)r->p->stride, (size_t)r->p->stride);
-        if (r->scale) r->scale[to] = r->scale[of];
+    const sdw_cpu_packed *in = &r->p->in;
+    sdw_cpu_narrow_scale *scale = sdw_cpu_packed_scales(in, r->workspace);
+    for (int block = 0; block < in->blocks; block++) {
+        size_t first = (size_t)block * (size_t)in->rows, to = first + (size_t)row, of = first + (size_t)from;
+        memcpy(r->workspace + to * (size_t)in->stride, r->workspace + of * (size_t)in->stride, (size_t)in->stride);
+        if (scale) scale[to] = scale[of];
     }
 }
 
@@ -153,7 +157,7 @@ static void pack_chunk(void *ctx, int index, int thread)
         int32_t column = y < 0 || y >= s->in_h ? -1 : sdw_cpu_source_column(s, q - s->pad_left);
         int row = line * p->packed_w + packed_column(p, q);
         if (column < 0) {
-            for (int block = 0; block < p->blocks; block++) pack_zeros(r, block, row);
+            pack_zeros(r, row);
         } else if (column == before) {
             copy_pixel(r, row, line * p->packed_w + packed_column(p, q - 1));
         } else {
@@ -171,14 +175,15 @@ static void pack_chunk(void *ctx, int index, int thread)
 /* Bytes of whole blocks in a panel. */
 static size_t blocks_bytes(const sdw_cpu_narrow_product *p, const sdw_cpu_narrow *n, int blocks)
 {
-    return (size_t)(blocks * p->taps) * sdw_cpu_narrow_run_bytes(n, (int)(p->stride / n->size));
+    return (size_t)(blocks * p->taps) * sdw_cpu_narrow_run_bytes(n, (int)(p->in.stride / n->size));
 }
 
 /* One task's view. */
 typedef struct work {
     const struct run *r;
-    float *sums;
-    int tile0, tile1, panel0, panel1;
+    float *sums, *wide;       /* wide: the task's rows of an output block that is to be packed; or NULL */
+    int block;                /* which */
+    int tile0, tile1, panel1; /* panels end there */
     size_t panel_bytes;
     int block0, block1;       /* of the pass */
     int ky0, ky1;             /* rows of taps in the list of runs */
@@ -200,9 +205,9 @@ static void list_runs(work *w, int ky0, int ky1)
     for (int kx = 0; kx < side; kx++)
         for (int block = w->block0; block < w->block1; block++)
             for (int ky = ky0; ky < ky1; ky++) {
-                int steps = block < p->blocks - 1 ? (int)(p->stride / n->size) : p->last_steps;
+                int steps = block < p->in.blocks - 1 ? (int)(p->in.stride / n->size) : p->last_steps;
                 size_t at = blocks_bytes(p, n, block) + (size_t)(kx * side + ky) * sdw_cpu_narrow_run_bytes(n, steps);
-                *run++ = (sdw_cpu_narrow_run){ .row = block * p->packed_rows + ky * p->packed_w + packed_column(p, kx), .at = (int32_t)at, .steps = steps };
+                *run++ = (sdw_cpu_narrow_run){ .row = block * p->in.rows + ky * p->packed_w + packed_column(p, kx), .at = (int32_t)at, .steps = steps };
             }
 }
 
@@ -226,7 +231,7 @@ static inline __attribute__((always_inline)) void add_columns(work *w, const pla
     ptrdiff_t row = ((ptrdiff_t)at->lane * p->packed_h + at->y * p->shape.stride) * p->packed_w + at->x + first;
     sdw_cpu_narrow_tile *t = &w->call;
     int each = (w->block1 - w->block0) * (w->ky1 - w->ky0);
-    t->a = w->r->a + row * p->stride;
+    t->a = w->r->a + row * p->in.stride;
     t->scale = w->r->scale ? w->r->scale + row : NULL;
     t->c = at->c + (ptrdiff_t)first * w->r->k->nr;
     t->rows = rows;
@@ -293,6 +298,12 @@ static void fetch_part(work *w, const char *at, size_t bytes, int tiles, int i)
     if (end > w->fetch) w->call.fetch_step = (ptrdiff_t)(((unsigned)(end - w->fetch) + groups - 1) / groups);
 }
 
+/* Of a tile, where the shape is one long row. */
+static int first_row(const sdw_cpu_narrow_product *p, int tile)
+{
+    return sdw_cpu_cut(p->shape.w, p->tiles_per_row, tile);
+}
+
 static void run_tile(work *w, int index, int panel, float *c, bool last)
 {
     const struct run *r = w->r;
@@ -303,6 +314,10 @@ static void run_tile(work *w, int index, int panel, float *c, bool last)
     place at = { .lane = line / s->h, .y = line % s->h, .x = x, .rows = next - x, .c = c };
     sdw_cpu_part done = { .c = c, .width = r->k->nr, .rows = at.rows, .panel = panel, .panel_outputs = p->panel_outputs, .lane = at.lane,
                           .out_row = (int64_t)line * s->w + x };
+    if (w->wide) {
+        done.out = w->wide + (ptrdiff_t)(x - first_row(p, w->tile0)) * p->out.each + (panel - w->block * p->span) * p->panel_outputs;
+        done.out_stride = p->out.each;
+    }
     if (last) sdw_cpu_prefetch_residual(r->o, &done);
     if (s->side == 1) add_columns(w, &at, 0, 1, 0, at.rows, w->block0 > 0);
     else multiply_tile(w, &at);
@@ -329,7 +344,7 @@ static void run_group(work *w, int first, int count)
     int tiles = w->tile1 - w->tile0, more = w->panel1 - first - count < count ? w->panel1 - first - count : count;
     const char *next = panel_at(w, more > 0 ? first + count : first);
     w->fetch = next;
-    begin_pass(w, 0, w->r->p->blocks);
+    begin_pass(w, 0, w->r->p->in.blocks);
     for (int i = 0; i < tiles; i++)
         for (int j = 0; j < count; j++) {
             fetch_part(w, next, more > 0 ? w->panel_bytes * (size_t)more : 0, tiles * count, i * count + j);
@@ -345,9 +360,9 @@ static void run_in_passes(work *w, int panel)
     const sdw_cpu_narrow *n = w->r->k->narrow;
     int tiles = w->tile1 - w->tile0, size = n->mr * n->nr, each = p->blocks_per_pass;
     begin_panel(w, panel);
-    for (int block = 0; block < p->blocks; block += each) {
-        bool last = block + each >= p->blocks;
-        begin_pass(w, block, last ? p->blocks : block + each);
+    for (int block = 0; block < p->in.blocks; block += each) {
+        bool last = block + each >= p->in.blocks;
+        begin_pass(w, block, last ? p->in.blocks : block + each);
         const char *next = last ? panel_at(w, panel + 1) : (const char *)w->call.b + blocks_bytes(p, n, block + each);
         size_t bytes = last ? blocks_bytes(p, n, each) : w->panel_bytes - blocks_bytes(p, n, block + each);
         if (bytes > blocks_bytes(p, n, each)) bytes = blocks_bytes(p, n, each);
@@ -363,33 +378,51 @@ static void run_in_passes(work *w, int panel)
     }
 }
 
+static void run_panels(work *w, int first, int end)
+{
+    const sdw_cpu_narrow_product *p = w->r->p;
+    for (int panel = first; panel < end; panel += p->group)
+        if (p->in.blocks > p->blocks_per_pass) run_in_passes(w, panel);
+        else run_group(w, panel, end - panel < p->group ? end - panel : p->group);
+}
+
+/* Panels of an output block, whose rows then leave f32. */
+static void run_block(work *w, int block)
+{
+    const sdw_cpu_narrow_product *p = w->r->p;
+    int first = block * p->span, end = first + p->span < p->panels ? first + p->span : p->panels, row = first_row(p, w->tile0);
+    w->block = block;
+    run_panels(w, first, end);
+    for (int i = 0; row + i < first_row(p, w->tile1); i++) sdw_cpu_packed_write_block(&p->out, w->r->o->out, row + i, block, w->wide + (ptrdiff_t)i * p->out.each);
+}
+
 /* Panels vary fastest: neighbours in time share their rows in the last-level cache. */
 static void run_task(void *ctx, int index, int thread)
 {
     const struct run *r = ctx;
     const sdw_cpu_narrow_product *p = r->p;
-    int panels = index % p->panel_parts, tiles = index / p->panel_parts;
-    work w = { .r = r, .sums = (float *)(void *)(r->scratch + (size_t)thread * p->scratch_bytes) };
+    int part = index % p->panel_parts, tiles = index / p->panel_parts, spans = sdw_cpu_ceil_div(p->panels, p->span);
+    int first = sdw_cpu_cut(spans, p->panel_parts, part), end = sdw_cpu_cut(spans, p->panel_parts, part + 1);
+    char *scratch = r->scratch + (size_t)thread * p->scratch_bytes;
+    work w = { .r = r, .sums = (float *)(void *)scratch, .wide = p->out.rows ? (float *)(void *)(scratch + p->sums_bytes) : NULL };
     w.tile0 = sdw_cpu_cut(p->tiles, p->tile_parts, tiles);
     w.tile1 = sdw_cpu_cut(p->tiles, p->tile_parts, tiles + 1);
-    w.panel0 = sdw_cpu_cut(p->panels, p->panel_parts, panels);
-    w.panel1 = sdw_cpu_cut(p->panels, p->panel_parts, panels + 1);
+    w.panel1 = end * p->span < p->panels ? end * p->span : p->panels;
     w.panel_bytes = sdw_cpu_narrow_panel_bytes(r->k->narrow, p->shape.channels, p->taps);
-    w.call.stride = p->stride;
-    w.groups_per_run = (unsigned)(p->stride / (r->k->narrow->size * r->k->narrow->group));
+    w.call.stride = p->in.stride;
+    w.groups_per_run = (unsigned)(p->in.stride / (r->k->narrow->size * r->k->narrow->group));
     sdw_cpu_narrow_begin(r->k->narrow);
-    for (int panel = w.panel0; panel < w.panel1; panel += p->group)
-        if (p->blocks > p->blocks_per_pass) run_in_passes(&w, panel);
-        else run_group(&w, panel, w.panel1 - panel < p->group ? w.panel1 - panel : p->group);
+    if (!w.wide) run_panels(&w, first, w.panel1);
+    for (int block = first; w.wide && block < end; block++) run_block(&w, block);
     sdw_cpu_narrow_end(r->k->narrow);
 }
 
 void sdw_cpu_narrow_product_run(const sdw_cpu_kernels *k, sdw_cpu_pool *pool, const sdw_cpu_narrow_product *p, const sdw_cpu_operands *o,
                                 void *workspace, const atomic_bool *cancel)
 {
-    struct run r = { .k = k, .p = p, .o = o, .a = workspace };
-    r.scale = k->narrow->scaled ? (sdw_cpu_narrow_scale *)(void *)(r.a + rows_bytes(k->narrow, p)) : NULL;
-    r.scratch = r.a + p->shared_bytes;
-    sdw_cpu_pool_run(pool, p->shape.lanes * p->packed_h * p->chunks, pack_chunk, &r, cancel);
+    struct run r = { .k = k, .p = p, .o = o, .workspace = workspace, .a = p->given ? (const char *)o->in : workspace };
+    r.scale = sdw_cpu_packed_scales(&p->in, r.a);
+    r.scratch = r.workspace + p->shared_bytes;
+    if (!p->given) sdw_cpu_pool_run(pool, p->shape.lanes * p->packed_h * p->chunks, pack_chunk, &r, cancel);
     sdw_cpu_pool_run(pool, p->tile_parts * p->panel_parts, run_task, &r, cancel);
 }

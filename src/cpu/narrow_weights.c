@@ -24,7 +24,7 @@ size_t sdw_cpu_narrow_packed_bytes(const sdw_cpu_kernels *k, const sdw_weight *w
 static int64_t output_of(const sdw_cpu_kernels *k, const sdw_weight *w, int panel, int r)
 {
     int per = sdw_cpu_panel_outputs(k, w);
-    int64_t half = w->role == SDW_ROLE_GLU ? w->out / 2 : w->out, o = (int64_t)panel * per + r % per;
+    int64_t half = sdw_cpu_outputs(w), o = (int64_t)panel * per + r % per;
     return o < half ? o + r / per * half : -1;
 }
 

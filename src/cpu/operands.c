@@ -61,9 +61,13 @@ static sdw_cpu_finish describe(const sdw_cpu_operands *o, const sdw_cpu_part *pa
 {
     const sdw_weight *w = o->weight;
     bool glu = w->role == SDW_ROLE_GLU;
-    int first = part->panel * part->panel_outputs, total = (int)(glu ? w->out / 2 : w->out);
+    int first = part->panel * part->panel_outputs, total = (int)sdw_cpu_outputs(w);
     sdw_cpu_finish f = { .c = part->c, .width = part->width, .rows = part->rows, .out = o->out + part->out_row * o->out_stride + first,
                          .out_stride = o->out_stride, .act = o->act, .rough = o->rough };
+    if (part->out) {
+        f.out = part->out;
+        f.out_stride = part->out_stride;
+    }
     f.columns = total - first < part->panel_outputs ? total - first : part->panel_outputs;
     f.bias = o->bias ? o->bias + first : NULL;
     if (glu) {

@@ -40,6 +40,8 @@ typedef struct sdw_cpu_part {
     const float *c;
     int width, rows, panel, panel_outputs, lane;
     int64_t out_row;
+    float *out;               /* where it goes instead of the operands' out; or NULL */
+    ptrdiff_t out_stride;
 } sdw_cpu_part;
 
 /* Pixels or tokens as one long row, of each lane if something differs between lanes, else of all: what a linear map sees. */

@@ -35,7 +35,7 @@ int sdw_cpu_panel_outputs(const sdw_cpu_kernels *k, const sdw_weight *w)
     return w->role == SDW_ROLE_GLU ? k->nr / 2 : k->nr;
 }
 
-static int64_t outputs(const sdw_weight *w)
+int64_t sdw_cpu_outputs(const sdw_weight *w)
 {
     return w->role == SDW_ROLE_GLU ? w->out / 2 : w->out;
 }
@@ -43,13 +43,13 @@ static int64_t outputs(const sdw_weight *w)
 int sdw_cpu_panel_count(const sdw_cpu_kernels *k, const sdw_weight *w)
 {
     int per = sdw_cpu_panel_outputs(k, w);
-    return (int)((outputs(w) + per - 1) / per);
+    return (int)((sdw_cpu_outputs(w) + per - 1) / per);
 }
 
 int sdw_cpu_panel_width(const sdw_cpu_kernels *k, const sdw_weight *w, int p)
 {
     if (w->role == SDW_ROLE_GLU) return k->nr;
-    return outputs(w) - (int64_t)p * k->nr <= k->nr / 2 ? k->nr / 2 : k->nr;
+    return sdw_cpu_outputs(w) - (int64_t)p * k->nr <= k->nr / 2 ? k->nr / 2 : k->nr;
 }
 
 static int64_t steps_of(const sdw_weight *w)
@@ -132,7 +132,7 @@ static void pack_panel(const sdw_cpu_kernels *k, const sdw_weight *w, int p)
     int taps = w->k * w->k, width = sdw_cpu_panel_width(k, w, p), per = sdw_cpu_panel_outputs(k, w);
     int step = taps > 1 ? SDW_CPU_SEGMENT : CHUNK_MATRIX; /* channels at a time */
     int64_t o = (int64_t)p * per, half = w->out / 2;
-    int rows = (int)(outputs(w) - o < per ? outputs(w) - o : per);
+    int rows = (int)(sdw_cpu_outputs(w) - o < per ? sdw_cpu_outputs(w) - o : per);
     unsigned char *dst = (unsigned char *)w->packed + (size_t)p * (size_t)k->nr * (size_t)steps_of(w) * size;
     int32_t order[CHUNK_CONV];
     _Alignas(ALIGN) unsigned char block[SDW_CPU_COLUMNS_MAX * CHUNK_CONV * 4];

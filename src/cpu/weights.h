@@ -18,6 +18,8 @@
 /* Type of the packed elements; a function of the sources' types alone. */
 sdw_dtype sdw_cpu_packed_dtype(const sdw_weight *w);
 size_t sdw_cpu_packed_bytes(const sdw_cpu_kernels *k, const sdw_weight *w);
+/* What w computes for a row: its outputs, of which a GLU has one for two. */
+int64_t sdw_cpu_outputs(const sdw_weight *w);
 /* Outputs that one panel serves, and panels of w. */
 int sdw_cpu_panel_outputs(const sdw_cpu_kernels *k, const sdw_weight *w);
 int sdw_cpu_panel_count(const sdw_cpu_kernels *k, const sdw_weight *w);

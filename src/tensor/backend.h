@@ -36,6 +36,10 @@ typedef struct sdw_backend_api {
     void (*unpack)(sdw_backend *b, sdw_weight *w);
     /* Bytes that `pack` will allocate for w; host arithmetic. */
     size_t (*packed_bytes)(sdw_backend *b, const sdw_weight *w);
+    /* Once per graph, before its first op is prepared: gives tensors a form of the backend's own (packed_bytes), where all who write
+     * and read them run here and know it, and makes their blocks fit. Never more memory than before. NULL: all tensors stay f32. As
+     * for prepare, the choice depends on shapes, roles and weights alone. */
+    void (*arrange)(sdw_backend *b, sdw_graph *g);
     /* Can this op run here, and with how much workspace? Fills op->workspace and op->choice (memory from the arena).
      * The choice depends on shapes alone: never on load, lanes' contents or thread count. */
     sdw_status (*prepare)(sdw_backend *b, sdw_op *op, sdw_arena *arena, sdw_error *err);

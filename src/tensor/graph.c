@@ -165,7 +165,6 @@ sdw_tensor *sdw_reshape(sdw_graph *g, const sdw_tensor *t, int h, int w)
 
 static void touch(sdw_graph *g, const sdw_tensor *t)
 {
-    if (!t) return;
     sdw_block *b = &g->blocks[t->block];
     if (b->first_op < 0) b->first_op = g->op_count;
     b->last_op = g->op_count;
@@ -189,8 +188,25 @@ static sdw_tensor *output(sdw_graph *g, sdw_tensor *out, int n, int h, int w, in
     return out;
 }
 
+int sdw_op_tensors(const sdw_op *op, const sdw_tensor *ret[SDW_OP_TENSORS_MAX])
+{
+    const sdw_tensor *all[SDW_OP_TENSORS_MAX] = { op->out, op->in, op->in2 };
+    int count = 0;
+    if (op->kind == SDW_OP_conv2d) {
+        const sdw_conv2d_args *a = &op->args.conv2d;
+        all[3] = a->lane_add, all[4] = a->residual, all[5] = a->pre.coeffs, all[6] = a->sums;
+    } else if (op->kind == SDW_OP_linear) {
+        all[3] = op->args.linear.residual, all[4] = op->args.linear.pre.coeffs;
+    } else if (op->kind == SDW_OP_attention) {
+        all[3] = op->args.attention.k, all[4] = op->args.attention.v, all[5] = op->args.attention.kv_len;
+    }
+    for (int i = 0; i < SDW_OP_TENSORS_MAX; i++)
+        if (all[i]) ret[count++] = all[i];
+    return count;
+}
+
 /* Appends the op; every tensor it touches lives from its first to its last mention. */
-static sdw_tensor *append(sdw_graph *g, sdw_op op, const sdw_tensor *const *more, int more_count)
+static sdw_tensor *append(sdw_graph *g, sdw_op op)
 {
     if (failed(g)) return &g->nothing;
     void *ops = g->ops;
@@ -200,10 +216,8 @@ static sdw_tensor *append(sdw_graph *g, sdw_op op, const sdw_tensor *const *more
     op.name = sdw_arena_strdup(&g->arena, g->prefix);
     if (!kept || !op.name) return no_memory(g);
     *kept = op;
-    touch(g, op.in);
-    touch(g, op.in2);
-    touch(g, op.out);
-    for (int i = 0; i < more_count; i++) touch(g, more[i]);
+    const sdw_tensor *touched[SDW_OP_TENSORS_MAX];
+    for (int i = sdw_op_tensors(&op, touched) - 1; i >= 0; i--) touch(g, touched[i]);
     g->ops[g->op_count++] = kept;
     return op.out;
 }
@@ -249,10 +263,9 @@ sdw_tensor *sdw_conv2d(sdw_graph *g, const sdw_tensor *x, const sdw_conv2d_args 
     want(g, !a->residual || same_shape(a->residual, out), "residual");
     want(g, !a->lane_add || (a->lane_add->n == x->n && a->lane_add->c == co && a->lane_add->h * a->lane_add->w == 1), "lane vector");
     want(g, !a->sums || fits_sums(a->sums, out), "sums");
-    const sdw_tensor *more[] = { a->lane_add, a->residual, a->pre.coeffs, a->sums };
     sdw_op op = { .kind = SDW_OP_conv2d, .in = x, .out = out, .args.conv2d = *a };
     op.flop = 2.0 * (double)sdw_tensor_rows(out) * co * (double)(w->in * w->k * w->k);
-    append(g, op, more, 4);
+    append(g, op);
     if (failed(g)) return &g->nothing;
     out->sums = a->sums;
     out->writer = g->op_count - 1;
@@ -268,10 +281,9 @@ sdw_tensor *sdw_linear(sdw_graph *g, const sdw_tensor *x, const sdw_linear_args 
     want_pre(g, &a->pre, x);
     out = output(g, out, x->n, x->h, x->w, (int)w->out);
     want(g, !a->residual || same_shape(a->residual, out), "residual");
-    const sdw_tensor *more[] = { a->residual, a->pre.coeffs };
     sdw_op op = { .kind = SDW_OP_linear, .in = x, .out = out, .args.linear = *a };
     op.flop = 2.0 * (double)sdw_tensor_rows(x) * (double)(w->in * w->out);
-    return append(g, op, more, 2);
+    return append(g, op);
 }
 
 sdw_tensor *sdw_glu(sdw_graph *g, const sdw_tensor *x, const sdw_glu_args *a, sdw_tensor *out)
@@ -283,7 +295,7 @@ sdw_tensor *sdw_glu(sdw_graph *g, const sdw_tensor *x, const sdw_glu_args *a, sd
     out = output(g, out, x->n, x->h, x->w, (int)(w->out / 2));
     sdw_op op = { .kind = SDW_OP_glu, .in = x, .out = out, .args.glu = *a };
     op.flop = 2.0 * (double)sdw_tensor_rows(x) * (double)(w->in * w->out);
-    return append(g, op, NULL, 0);
+    return append(g, op);
 }
 
 sdw_tensor *sdw_attention(sdw_graph *g, const sdw_tensor *q, const sdw_attention_args *a, sdw_tensor *out)
@@ -294,10 +306,9 @@ sdw_tensor *sdw_attention(sdw_graph *g, const sdw_tensor *q, const sdw_attention
     want(g, same_shape(k, v) && k->n == q->n && k->c == q->c, "keys and values");
     want(g, !a->kv_len || (a->kv_len->n == q->n && a->kv_len->c * a->kv_len->h * a->kv_len->w == 1), "key counts");
     out = output(g, out, q->n, q->h, q->w, q->c);
-    const sdw_tensor *more[] = { k, v, a->kv_len };
     sdw_op op = { .kind = SDW_OP_attention, .in = q, .out = out, .args.attention = *a };
     op.flop = 4.0 * (double)sdw_tensor_rows(q) * k->h * k->w * q->c;
-    return append(g, op, more, 3);
+    return append(g, op);
 }
 
 /* The sums that x comes with, or that the convolution which wrote it is asked for now; NULL: neither. */
@@ -318,7 +329,7 @@ sdw_tensor *sdw_group_norm(sdw_graph *g, const sdw_tensor *x, const sdw_norm_arg
     want(g, a->gamma && a->beta && is_vector(a->gamma, x->c) && is_vector(a->beta, x->c), "gamma and beta");
     const sdw_tensor *sums = sums_of(g, x);
     sdw_tensor *out = output(g, NULL, x->n, 1, 1, 2 * x->c);
-    return append(g, (sdw_op){ .kind = SDW_OP_group_norm, .in = x, .in2 = sums, .out = out, .args.norm = *a }, NULL, 0);
+    return append(g, (sdw_op){ .kind = SDW_OP_group_norm, .in = x, .in2 = sums, .out = out, .args.norm = *a });
 }
 
 sdw_tensor *sdw_layer_norm(sdw_graph *g, const sdw_tensor *x, const sdw_norm_args *a, sdw_tensor *out)
@@ -326,7 +337,7 @@ sdw_tensor *sdw_layer_norm(sdw_graph *g, const sdw_tensor *x, const sdw_norm_arg
     if (failed(g)) return &g->nothing;
     want(g, !a->gamma == !a->beta && is_vector(a->gamma, x->c) && is_vector(a->beta, x->c), "gamma and beta");
     out = output(g, out, x->n, x->h, x->w, x->c);
-    return append(g, (sdw_op){ .kind = SDW_OP_layer_norm, .in = x, .out = out, .args.norm = *a }, NULL, 0);
+    return append(g, (sdw_op){ .kind = SDW_OP_layer_norm, .in = x, .out = out, .args.norm = *a });
 }
 
 sdw_tensor *sdw_embed(sdw_graph *g, const sdw_tensor *ids, const sdw_embed_args *a, sdw_tensor *out)
@@ -336,7 +347,7 @@ sdw_tensor *sdw_embed(sdw_graph *g, const sdw_tensor *ids, const sdw_embed_args 
     want(g, ids->c == 1 && a->table->role == SDW_ROLE_TABLE, "ids and table");
     want(g, !a->positions || (a->positions->role == SDW_ROLE_TABLE && a->positions->in == c && a->positions->out >= tokens), "positions");
     out = output(g, out, ids->n, tokens, 1, c);
-    return append(g, (sdw_op){ .kind = SDW_OP_embed, .in = ids, .out = out, .args.embed = *a }, NULL, 0);
+    return append(g, (sdw_op){ .kind = SDW_OP_embed, .in = ids, .out = out, .args.embed = *a });
 }
 
 sdw_tensor *sdw_time_embed(sdw_graph *g, const sdw_tensor *values, int dim, sdw_tensor *out)
@@ -344,7 +355,7 @@ sdw_tensor *sdw_time_embed(sdw_graph *g, const sdw_tensor *values, int dim, sdw_
     if (failed(g)) return &g->nothing;
     want(g, dim >= 2 && dim % 2 == 0 && values->h * values->w == 1, "sinusoid width");
     out = output(g, out, values->n, 1, 1, values->c * dim);
-    return append(g, (sdw_op){ .kind = SDW_OP_time_embed, .in = values, .out = out, .args.time_embed.dim = dim }, NULL, 0);
+    return append(g, (sdw_op){ .kind = SDW_OP_time_embed, .in = values, .out = out, .args.time_embed.dim = dim });
 }
 
 sdw_tensor *sdw_gather_rows(sdw_graph *g, const sdw_tensor *x, const sdw_tensor *index, sdw_tensor *out)
@@ -352,14 +363,14 @@ sdw_tensor *sdw_gather_rows(sdw_graph *g, const sdw_tensor *x, const sdw_tensor 
     if (failed(g)) return &g->nothing;
     want(g, index->n == x->n && index->h * index->w * index->c == 1, "row index");
     out = output(g, out, x->n, 1, 1, x->c);
-    return append(g, (sdw_op){ .kind = SDW_OP_gather_rows, .in = x, .in2 = index, .out = out }, NULL, 0);
+    return append(g, (sdw_op){ .kind = SDW_OP_gather_rows, .in = x, .in2 = index, .out = out });
 }
 
 sdw_tensor *sdw_activate(sdw_graph *g, const sdw_tensor *x, sdw_act act, sdw_tensor *out)
 {
     if (failed(g)) return &g->nothing;
     out = output(g, out, x->n, x->h, x->w, x->c);
-    return append(g, (sdw_op){ .kind = SDW_OP_act, .in = x, .out = out, .args.act.kind = act }, NULL, 0);
+    return append(g, (sdw_op){ .kind = SDW_OP_act, .in = x, .out = out, .args.act.kind = act });
 }
 
 sdw_tensor *sdw_add(sdw_graph *g, const sdw_tensor *a, const sdw_tensor *b, sdw_tensor *out)
@@ -367,20 +378,21 @@ sdw_tensor *sdw_add(sdw_graph *g, const sdw_tensor *a, const sdw_tensor *b, sdw_
     if (failed(g)) return &g->nothing;
     want(g, same_shape(a, b), "second term");
     out = output(g, out, a->n, a->h, a->w, a->c);
-    return append(g, (sdw_op){ .kind = SDW_OP_add, .in = a, .in2 = b, .out = out }, NULL, 0);
+    return append(g, (sdw_op){ .kind = SDW_OP_add, .in = a, .in2 = b, .out = out });
 }
 
 sdw_tensor *sdw_copy(sdw_graph *g, const sdw_tensor *x, sdw_tensor *out)
 {
     if (failed(g)) return &g->nothing;
     out = output(g, out, x->n, x->h, x->w, x->c);
-    return append(g, (sdw_op){ .kind = SDW_OP_copy, .in = x, .out = out }, NULL, 0);
+    return append(g, (sdw_op){ .kind = SDW_OP_copy, .in = x, .out = out });
 }
 
 /* ---- bytes ---- */
 
 static double tensor_bytes(const sdw_tensor *t)
 {
+    if (t && t->packed_bytes) return (double)t->packed_bytes;
     return t ? 4.0 * (double)sdw_tensor_rows(t) * t->c : 0;
 }
 

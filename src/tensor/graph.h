@@ -32,6 +32,7 @@ typedef struct sdw_tensor {
     size_t offset;         /* cells from the start of the block to element 0 */
     const struct sdw_tensor *sums; /* for a group norm of this tensor, if its writers leave them: sdw_graph_sums; else NULL */
     int32_t writer;        /* index of the convolution that writes all of it, or -1 */
+    size_t packed_bytes;   /* not 0: its rows lie in a form of the backend's own, of so many bytes in all; see arrange in backend.h */
     float *data;           /* set by the plan when pointers are known; int32_t * for integer inputs */
 } sdw_tensor;
 
@@ -195,6 +196,9 @@ static inline int64_t sdw_tensor_rows(const sdw_tensor *t)
 }
 
 const char *sdw_op_kind_name(sdw_op_kind kind);
+/* The tensors that an op reads or writes, its output first; returns how many. */
+enum { SDW_OP_TENSORS_MAX = 7 };
+int sdw_op_tensors(const sdw_op *op, const sdw_tensor *ret[SDW_OP_TENSORS_MAX]);
 /* Bytes that an op reads from tensors and packed weights and writes to tensors, each once, as if nothing were in a cache. What it
  * adds to in place counts on both sides. */
 void sdw_op_bytes(const sdw_op *op, double *ret_read, double *ret_written);

@@ -86,6 +86,7 @@ sdw_status sdw_plan_create(sdw_graph *g, sdw_backend *b, sdw_plan **ret, sdw_err
         return status;
     }
     p->graph = g;
+    if (status == SDW_OK && b->api->arrange) b->api->arrange(b, g);
     for (int i = 0; i < g->op_count && status == SDW_OK; i++) {
         status = b->api->prepare(b, g->ops[i], &g->arena, err);
         if (g->ops[i]->workspace > p->workspace_bytes) p->workspace_bytes = g->ops[i]->workspace;
@@ -121,7 +122,6 @@ void sdw_plan_bind(sdw_plan *p, int bound, void *data)
 
 static void resolve_tensor(const sdw_plan *p, char *pool, const sdw_tensor *t)
 {
-    if (!t) return;
     const sdw_block *b = &p->graph->blocks[t->block];
     float *base = b->bound >= 0 ? p->bound[b->bound] : (float *)(void *)(pool + b->pool_offset);
     ((sdw_tensor *)t)->data = base + t->offset; /* the graph made every tensor; ops hold them as const */
@@ -130,23 +130,8 @@ static void resolve_tensor(const sdw_plan *p, char *pool, const sdw_tensor *t)
 static void resolve(const sdw_plan *p, char *pool)
 {
     for (int i = 0; i < p->graph->op_count; i++) {
-        sdw_op *op = p->graph->ops[i];
-        resolve_tensor(p, pool, op->in);
-        resolve_tensor(p, pool, op->in2);
-        resolve_tensor(p, pool, op->out);
-        if (op->kind == SDW_OP_conv2d) {
-            resolve_tensor(p, pool, op->args.conv2d.lane_add);
-            resolve_tensor(p, pool, op->args.conv2d.residual);
-            resolve_tensor(p, pool, op->args.conv2d.sums);
-            resolve_tensor(p, pool, op->args.conv2d.pre.coeffs);
-        } else if (op->kind == SDW_OP_linear) {
-            resolve_tensor(p, pool, op->args.linear.residual);
-            resolve_tensor(p, pool, op->args.linear.pre.coeffs);
-        } else if (op->kind == SDW_OP_attention) {
-            resolve_tensor(p, pool, op->args.attention.k);
-            resolve_tensor(p, pool, op->args.attention.v);
-            resolve_tensor(p, pool, op->args.attention.kv_len);
-        }
+        const sdw_tensor *t[SDW_OP_TENSORS_MAX];
+        for (int j = sdw_op_tensors(p->graph->ops[i], t) - 1; j >= 0; j--) resolve_tensor(p, pool, t[j]);
     }
 }
 

@@ -66,7 +66,7 @@ static bool plan_narrow(const sdw_cpu_kernels *k, int threads, const sdw_op *op,
     const sdw_weight *w = op->args.conv2d.weight;
     sdw_cpu_shape s = shape_of(op);
     if (!sdw_cpu_narrow_takes(k, w)) return false;
-    sdw_cpu_narrow_product_plan(k, &s, w, threads, &c->plan.narrow);
+    sdw_cpu_narrow_product_plan(k, &s, w, (sdw_cpu_narrow_ends){ false, false }, threads, &c->plan.narrow);
     *ret_workspace = c->plan.narrow.workspace;
     return true;
 }

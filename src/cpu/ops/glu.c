@@ -20,7 +20,8 @@ static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw
     op->choice = c;
     if (c->narrow) {
         sdw_cpu_shape s = sdw_cpu_row_shape(op->in, false);
-        sdw_cpu_narrow_product_plan(k, &s, w, threads, &c->plan.narrow);
+        sdw_cpu_narrow_ends packed = { .in = op->in->packed_bytes > 0, .out = op->out->packed_bytes > 0 };
+        sdw_cpu_narrow_product_plan(k, &s, w, packed, threads, &c->plan.narrow);
         op->workspace = c->plan.narrow.workspace;
     } else {
         sdw_cpu_matmul_plan(k, (int)sdw_tensor_rows(op->in), w, threads, &c->plan.matmul);

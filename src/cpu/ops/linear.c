@@ -25,7 +25,7 @@ static sdw_status prepare(const sdw_cpu_kernels *k, int threads, sdw_op *op, sdw
     c->copied = op->args.linear.pre.coeffs != NULL;
     sdw_cpu_shape s = sdw_cpu_row_shape(x, c->copied);
     if (c->narrow) {
-        sdw_cpu_narrow_product_plan(k, &s, w, threads, &c->plan.narrow);
+        sdw_cpu_narrow_product_plan(k, &s, w, (sdw_cpu_narrow_ends){ .in = x->packed_bytes > 0 }, threads, &c->plan.narrow);
         op->workspace = c->plan.narrow.workspace;
     } else if (c->copied) {
         sdw_cpu_product_plan(k, &s, w, threads, &c->plan.product);
