@@ -11,29 +11,41 @@ enum { TILE_ROWS = 14, LANES = 16, COLUMNS = 2 * LANES, GROUP = 4 };
 
 /* ---- rows ---- */
 
+/* What is known of the values seen so far; `poison` is NaN in a lane once a value was not finite, else 0. */
+typedef struct range {
+    __m512 low, high, poison;
+} range;
+
+SDW_INLINE range widened(range r, __m512 x)
+{
+    return (range){ _mm512_min_ps(r.low, x), _mm512_max_ps(r.high, x), _mm512_fmadd_ps(x, _mm512_setzero_ps(), r.poison) };
+}
+
 /* Smallest and largest value; false if one is not finite. */
 SDW_INLINE bool range_of(const float *src, int n, float *ret_low, float *ret_high)
 {
-    __m512 low[2], high[2];
-    __mmask16 bad = 0;
-    low[0] = low[1] = _mm512_set1_ps(INFINITY);
-    high[0] = high[1] = _mm512_set1_ps(-INFINITY);
-    for (int i = 0; i < n; i += 2 * LANES)
-        for (int j = 0; j < 2; j++) {
-            __mmask16 m = lanes_below(n - i - j * LANES);
-            __m512 x = _mm512_maskz_loadu_ps(m, src + i + j * LANES);
-            bad |= _mm512_mask_cmp_ps_mask(m, x, x, _CMP_UNORD_Q);
-            low[j] = _mm512_mask_min_ps(low[j], m, low[j], x);
-            high[j] = _mm512_mask_max_ps(high[j], m, high[j], x);
-        }
-    *ret_low = _mm512_reduce_min_ps(_mm512_min_ps(low[0], low[1]));
-    *ret_high = _mm512_reduce_max_ps(_mm512_max_ps(high[0], high[1]));
-    return !bad && isfinite(*ret_high - *ret_low);
+    range r[2];
+    int i = 0;
+    for (int j = 0; j < 2; j++) r[j] = (range){ _mm512_set1_ps(INFINITY), _mm512_set1_ps(-INFINITY), _mm512_setzero_ps() };
+    for (; i + 2 * LANES <= n; i += 2 * LANES)
+        for (int j = 0; j < 2; j++) r[j] = widened(r[j], _mm512_loadu_ps(src + i + j * LANES));
+    for (; i < n; i += LANES) r[0] = widened(r[0], _mm512_mask_loadu_ps(_mm512_set1_ps(src[i]), lanes_below(n - i), src + i));
+    __m512 poison = _mm512_add_ps(r[0].poison, r[1].poison);
+    *ret_low = _mm512_reduce_min_ps(_mm512_min_ps(r[0].low, r[1].low));
+    *ret_high = _mm512_reduce_max_ps(_mm512_max_ps(r[0].high, r[1].high));
+    return !_mm512_cmp_ps_mask(poison, poison, _CMP_UNORD_Q) && isfinite(*ret_high - *ret_low);
+}
+
+/* Sixteen bytes of a row; x beyond its end may be anything, m says what counts. */
+SDW_INLINE __m128i quantised(__m512 x, __mmask16 m, __m512 low, __m512 inverse)
+{
+    return _mm512_cvtusepi32_epi8(_mm512_maskz_cvtps_epi32(m, _mm512_mul_ps(_mm512_sub_ps(x, low), inverse)));
 }
 
 void sdw_cpu_row_int8_avx512(void *dst, sdw_cpu_narrow_scale *scale, const float *src, int n, int padded)
 {
     float low, high, inverse;
+    int i = 0;
     bool finite = range_of(src, n, &low, &high);
     *scale = (sdw_cpu_narrow_scale){ (high - low) / 255.0f, low };
     inverse = high > low ? 255.0f / (high - low) : 0;
@@ -42,11 +54,11 @@ void sdw_cpu_row_int8_avx512(void *dst, sdw_cpu_narrow_scale *scale, const float
         inverse = low = 0;
     }
     __m512 offset = _mm512_set1_ps(low), factor = _mm512_set1_ps(inverse);
-    for (int i = 0; i < padded; i += LANES) {
+    for (; i + LANES <= n; i += LANES)
+        _mm_storeu_si128((void *)((char *)dst + i), quantised(_mm512_loadu_ps(src + i), 0xffff, offset, factor));
+    for (; i < padded; i += LANES) {
         __mmask16 m = lanes_below(n - i);
-        __m512 x = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(m, src + i), offset), factor);
-        __m512i q = _mm512_maskz_cvtps_epi32(m, x);
-        _mm_storeu_si128((void *)((char *)dst + i), _mm512_cvtusepi32_epi8(q));
+        _mm_storeu_si128((void *)((char *)dst + i), quantised(_mm512_maskz_loadu_ps(m, src + i), m, offset, factor));
     }
 }
 

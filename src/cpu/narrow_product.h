@@ -2,8 +2,8 @@
  *
  * Two phases. First, unless the input is a tensor of packed rows (packed.h), all of it is packed into the op's workspace, pixel by
  * pixel (affine, SiLU, upsampling and the border of zeros on the way in): narrow rows are small enough to stay in the caches, and
- * every value is converted once. Packed rows of a block lie side by side, [block][lane][y][x]; with stride 2 even columns come before odd ones, so that the pixels of a tile
- * are neighbours for every tap. Then tasks of some tiles and some panels multiply; a panel too large for the cache is taken in
+ * every value is converted once. Packed rows of a block lie side by side, [block][lane][y][x]; with stride 2 even columns come
+ * before odd ones, so that the pixels of a tile are neighbours for every tap. Then tasks of some tiles and some panels multiply; a panel too large for the cache is taken in
  * passes over blocks, with the sums of the task's tiles kept in between. Taps that meet only the border's zeros are left out.
  * An output of packed rows is made a block of channels at a time: a task keeps its rows of the block in f32 until the last panel of
  * the block, then packs them.
