@@ -58,12 +58,13 @@ static bool wait_for_bytes(const bed *b, pid_t pid, size_t bytes)
     return true;
 }
 
-/* Large enough to be caught in the middle, slow enough too. */
+/* Large enough to be caught in the middle, and slow enough too: of what is left at the last kill the hub makes at least some tenths
+ * of a second. */
 static void open_slow(bed *b, size_t bytes)
 {
     bed_open(b, NULL);
     fake_repo_add_weights(b->repo, UNET, bytes);
-    fake_hub_rule(b->hub, &(fake_rule){ .host = FAKE_FILES, .match = fake_repo_hash(b->repo, UNET), .trickle_ms = 4, .trickle_bytes = 256 << 10 });
+    fake_hub_rule(b->hub, &(fake_rule){ .host = FAKE_FILES, .match = fake_repo_hash(b->repo, UNET), .trickle_ms = 20, .trickle_bytes = 256 << 10 });
 }
 
 /* Where the nth run began, and how far the one before it had come when it was killed. */
