@@ -100,7 +100,7 @@ for signal in INT:130 TERM:143; do
     "$SDW" generate --model model --prompt x --width 512 --height 512 --steps 1000 --seed 1 -o sig/s.png >stdout.txt 2>stderr.txt &
     pid=$!
     tries=0 # the process catches signals as soon as it reads the model; its start-up is over when it has mapped it
-    until grep -q safetensors "/proc/$pid/maps" 2>/dev/null || [ $tries -ge 200 ]; do tries=$((tries + 1)); sleep 0.05; done
+    until grep -q safetensors "/proc/$pid/maps" 2>/dev/null || [ $tries -ge 1200 ]; do tries=$((tries + 1)); sleep 0.05; done
     kill -${signal%:*} $pid
     code=0; wait $pid || code=$?
     [ $code = ${signal#*:} ] && ok || bad "SIG${signal%:*}: exit code $code, want ${signal#*:}"

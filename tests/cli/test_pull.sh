@@ -17,7 +17,7 @@ exec 9<>pipe
 "$FAKE_HUB" hub <pipe >place.txt 9>&- &
 rm pipe
 tries=0
-while [ "$(wc -l <place.txt)" -lt 3 ] && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+while [ "$(wc -l <place.txt)" -lt 3 ] && [ $tries -lt 1200 ]; do sleep 0.05; tries=$((tries + 1)); done
 HF_ENDPOINT=$(sed -n 1p place.txt)
 export HF_ENDPOINT
 other=$(sed -n 2p place.txt)

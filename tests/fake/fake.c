@@ -98,10 +98,10 @@ void fake_release(void)
     pthread_mutex_unlock(&mutex);
 }
 
-/* Until *count is above zero; false after 20 s. */
+/* Until *count is above zero; false after 60 s. */
 static bool wait_above_zero(const int *count)
 {
-    double end = sdw_clock_monotonic_s() + 20;
+    double end = sdw_clock_monotonic_s() + 60;
     pthread_mutex_lock(&mutex);
     while (*count <= 0 && sdw_clock_monotonic_s() < end) wait_changed(0.5);
     bool above = *count > 0;

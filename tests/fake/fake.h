@@ -4,7 +4,8 @@
  * Words of a prompt, anywhere in it, with a whole number:
  *   step-ms=N text-ms=N decode-ms=N   how long a model evaluation, the prompt encoding, a slice of the decoding takes
  *   slices=N                          slices of the decoding (1)
- *   hold-at=N                         evaluation N of the job waits until fake_release, or until it is cancelled
+ *   hold-at=N                         evaluation N of the job waits until fake_release, or until it is cancelled; once for each
+ *                                     of its pictures
  *   deaf-at=N deaf-ms=M               evaluation N takes M milliseconds in which it hears of no cancel
  *   stall-at=N                        the same, but fake_release does not help
  *   nan-at=N oom-at=N fail-at=N       evaluation N fails with NUMERIC, NO_MEMORY, INTERNAL
@@ -22,9 +23,9 @@ extern const sdw_executor fake_executor;
 
 /* Lets everything that is held go on; what reaches a hold later waits again. */
 void fake_release(void);
-/* Waits until somebody is held; false after 20 s. */
+/* Waits until somebody is held; false after 60 s. */
 bool fake_wait_held(void);
-/* Waits until an evaluation is deaf; false after 20 s. */
+/* Waits until an evaluation is deaf; false after 60 s. */
 bool fake_wait_deaf(void);
 void fake_fail_evaluation(int nth); /* 0: none */
 

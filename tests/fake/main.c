@@ -1,5 +1,5 @@
 /* main.c - sdw-fake: `sdw serve` over the executor without weights. Same options, same files of src/cli. SIGUSR1 lets
- * everything that the executor holds go on. */
+ * go on what the executor holds; if that is nothing yet, what it holds next. */
 #include <pthread.h>
 #include <signal.h>
 
@@ -14,7 +14,10 @@ static void *release_on_signal(void *ctx)
     (void)ctx;
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
-    while (sigwait(&set, &number) == 0) fake_release();
+    while (sigwait(&set, &number) == 0) {
+        fake_wait_held(); /* who sends the signal knows that it is about to be so */
+        fake_release();
+    }
     return NULL;
 }
 

@@ -8,6 +8,10 @@
 
 double now_s(void);
 
+/* Measures how long something takes until that is below `bar`, five times at most, and fails if it never is: others use the
+ * machine too. What comes before `least` fails in any case. Returns the best. */
+double best_of_five(double (*measure)(void *ctx), void *ctx, double least, double bar);
+
 int client_open(int port);
 void client_close(int fd);
 /* All of it, or as much as the server takes: false once the connection is gone. */

@@ -43,7 +43,7 @@ bool stage_reaches(stage *s, const int *value, int wanted)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += 10;
+    until.tv_sec += 60;
     pthread_mutex_lock(&s->mutex);
     int late = 0;
     while (*value < wanted && !late) late = pthread_cond_timedwait(&s->moved, &s->mutex, &until);

@@ -144,6 +144,10 @@ static void bodies_in_memory_are_limited_together(void **state)
 {
     (void)state;
     reply r = { 0 };
+    sdw_server_options patient = usual; /* with the body that comes no further */
+    patient.limits.body_timeout_s = 60;
+    teardown(NULL);
+    start(&patient);
     int fd = client_open(port);
     client_text(fd, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n");
     client_text(fd, "some of it");
@@ -158,14 +162,14 @@ static void bodies_in_memory_are_limited_together(void **state)
         assert_non_null(strstr(r.body, "\"OVERLOADED\""));
     }
     client_close(fd);
-    for (double until = now_s() + 5; r.status != 201 && now_s() < until;) upload("/echo", 100000, false, "", &r);
+    for (double until = now_s() + 30; r.status != 201 && now_s() < until;) upload("/echo", 100000, false, "", &r);
     assert_int_equal(r.status, 201); /* given back */
     reply_finish(&r);
 }
 
-static void a_body_that_drips_is_closed_at_the_deadline(void **state)
+static double seconds_of_a_dripping_body(void *ctx)
 {
-    (void)state;
+    (void)ctx;
     int fd = client_open(port);
     client_text(fd, "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n");
     double start = now_s(), closed = -1;
@@ -174,9 +178,15 @@ static void a_body_that_drips_is_closed_at_the_deadline(void **state)
         closed = client_closed_after(fd, 0.1);
     }
     assert_true(closed >= 0);
-    assert_true(now_s() - start > 0.75 && now_s() - start < 1.8);
-    assert_int_equal(on.handled, 0);
     client_close(fd);
+    return now_s() - start;
+}
+
+static void a_body_that_drips_is_closed_at_the_deadline(void **state)
+{
+    (void)state;
+    best_of_five(seconds_of_a_dripping_body, NULL, 0.75, 1.8);
+    assert_int_equal(on.handled, 0);
 }
 
 static void the_last_places_answer_health_routes_only(void **state)
@@ -204,7 +214,7 @@ static void the_last_places_answer_health_routes_only(void **state)
     for (int i = 0; i < 21; i++) client_close(fd[i]);
     client_text(fd[39], "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
     client_reply(fd[39], false, 5, &r);
-    for (double until = now_s() + 5; r.status == 503 && now_s() < until;) {
+    for (double until = now_s() + 30; r.status == 503 && now_s() < until;) {
         client_text(fd[39], "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
         client_reply(fd[39], false, 5, &r);
     }
@@ -270,15 +280,15 @@ static void a_silent_stream_gets_comments(void **state)
     int fd = open_stream("");
     char bytes[1024] = "";
     size_t size = 0;
-    double start = now_s();
-    while (now_s() - start < 1.5) {
+    static const char comment[] = "3\r\n:\n\n\r\n";
+    double start = now_s(), took;
+    while ((took = now_s() - start) < 1.5 || (!strstr(bytes, comment) && took < 30)) {
         long n = client_read(fd, bytes + size, sizeof bytes - 1 - size, 0.1);
-        if (n > 0) size += (size_t)n;
+        if (n > 0) bytes[size += (size_t)n] = '\0';
     }
-    bytes[size] = '\0';
     int comments = 0;
-    for (const char *at = bytes; (at = strstr(at, "3\r\n:\n\n\r\n")) != NULL; at++) comments++;
-    assert_true(comments >= 1 && comments <= 3); /* every 0.4 to 0.65 s */
+    for (const char *at = bytes; (at = strstr(at, comment)) != NULL; at++) comments++;
+    assert_true(comments >= 1 && comments <= (took + 0.1) / 0.4); /* every 0.4 to 0.65 s */
     assert_null(strstr(bytes, "data"));
     client_close(fd);
 }
@@ -292,56 +302,85 @@ static int open_lazy(const char *request)
     return fd;
 }
 
-static void a_reader_that_takes_nothing_is_disconnected(void **state)
+static double seconds_until_a_reader_is_given_up(void *ctx)
 {
-    (void)state;
+    (void)ctx;
     int fd = open_lazy("GET /large?bytes=30000000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
     double start = now_s();
     char bytes[2048];
     assert_true(client_read(fd, bytes, sizeof bytes, 5) > 0);
     on.event_bytes = 20000;
     on.events = 2000;
-    int stream = open_lazy("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_true(stage_reaches(&on, &on.gone, 1)); /* the stream's reader */
-    assert_true(now_s() - start > 0.9 && now_s() - start < 3);
-    double left = client_closed_after(fd, 5);
-    assert_true(left >= 0);
+    int gone = on.gone, stream = open_lazy("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_true(stage_reaches(&on, &on.gone, gone + 1)); /* the stream's reader */
+    double took = now_s() - start;
+    assert_true(client_closed_after(fd, 30) >= 0);
     client_close(fd);
     client_close(stream);
+    return took;
 }
 
+static void a_reader_that_takes_nothing_is_disconnected(void **state)
+{
+    (void)state;
+    best_of_five(seconds_until_a_reader_is_given_up, NULL, 0.9, 3);
+}
+
+/* Whether all went well; *ret_pause is the longest time in which nothing was read. */
+static bool read_slowly(double *ret_pause)
+{
+    int fd = open_lazy("GET /large?bytes=1000000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    char bytes[16384];
+    bool good = true;
+    *ret_pause = 0;
+    for (double start = now_s(), last = start; good && last - start < 2.5;) { /* more than twice the write timeout */
+        good = client_read(fd, bytes, 512, 30) > 0;
+        poll(NULL, 0, 100);
+        double now = now_s();
+        if (now - last > *ret_pause) *ret_pause = now - last;
+        last = now;
+    }
+    good = good && client_read(fd, bytes, sizeof bytes, 30) > 0;
+    client_close(fd);
+    return good;
+}
+
+/* Where the machine held the reader up itself for about the write timeout, nothing is learned. */
 static void a_slow_reader_is_not(void **state)
 {
     (void)state;
-    int fd = open_lazy("GET /large?bytes=1000000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    double start = now_s();
-    char bytes[16384];
-    while (now_s() - start < 2.5) { /* more than twice the write timeout */
-        assert_true(client_read(fd, bytes, 512, 1) > 0);
-        poll(NULL, 0, 100);
+    double pause;
+    bool good = false;
+    for (int round = 0; round < 5 && !good; round++) {
+        good = read_slowly(&pause);
+        assert_true(good || pause > 0.7);
     }
-    assert_true(client_read(fd, bytes, sizeof bytes, 1) > 0);
-    client_close(fd);
+    assert_true(good);
     assert_int_equal(on.gone, 0);
+}
+
+/* ctx: which request, times two, plus one for a half-closed connection, which counts as gone too. */
+static double seconds_until_it_is_gone(void *ctx)
+{
+    static const char *const requests[] = { "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                                            "POST /later-desk HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
+                                            "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n" };
+    int i = *(int *)ctx, opened = on.opened, gone = on.gone, fd = client_open(port);
+    client_text(fd, requests[i / 2]);
+    assert_true(stage_reaches(&on, &on.opened, opened + 1));
+    double start = now_s();
+    if (i % 2) shutdown(fd, SHUT_WR);
+    else client_close(fd);
+    assert_true(stage_reaches(&on, &on.gone, gone + 1));
+    double took = now_s() - start;
+    if (i % 2) client_close(fd);
+    return took;
 }
 
 static void a_client_that_leaves_a_waiting_answer_is_noticed_within_a_second(void **state)
 {
     (void)state;
-    static const char *const requests[] = { "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                                            "POST /later-desk HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n",
-                                            "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n" };
-    for (int i = 0; i < 6; i++) {
-        int fd = client_open(port);
-        client_text(fd, requests[i / 2]);
-        assert_true(stage_reaches(&on, &on.opened, i + 1));
-        double start = now_s();
-        if (i % 2) shutdown(fd, SHUT_WR); /* half-closed counts as gone */
-        else client_close(fd);
-        assert_true(stage_reaches(&on, &on.gone, i + 1));
-        assert_true(now_s() - start < 1);
-        if (i % 2) client_close(fd);
-    }
+    for (int i = 0; i < 6; i++) best_of_five(seconds_until_it_is_gone, &i, 0, 1);
 }
 
 static int open_descriptors(void)
@@ -371,7 +410,8 @@ static void connections_that_are_reset_leave_nothing_behind(void **state)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         client_close(fd);
     }
-    for (double until = now_s() + 3; open_descriptors() > before && now_s() < until;) poll(NULL, 0, 50);
+    /* Sooner than any timeout but the body's and the writer's would do it. */
+    for (double until = now_s() + 9; open_descriptors() > before && now_s() < until;) poll(NULL, 0, 50);
     assert_int_equal(open_descriptors(), before);
     pthread_mutex_lock(&on.mutex);
     int left = on.opened - on.closed;
@@ -412,18 +452,22 @@ static void waiting_answers_take_no_thread_and_no_408(void **state)
     reply_finish(&r);
 }
 
+/* ctx: what comes before the end. */
+static double seconds_until_let_go(void *ctx)
+{
+    int fd = client_open(port);
+    client_text(fd, ctx);
+    shutdown(fd, SHUT_WR);
+    double after = client_closed_after(fd, 30);
+    client_close(fd);
+    return after;
+}
+
 static void a_client_that_closes_its_side_in_the_middle_is_let_go(void **state)
 {
     (void)state;
-    static const char *const cut[] = { "", "GET /he", "GET /hello HTTP/1.1\r\nHost: localhost\r\n", "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc" };
-    for (size_t i = 0; i < sizeof cut / sizeof cut[0]; i++) {
-        int fd = client_open(port);
-        client_text(fd, cut[i]);
-        shutdown(fd, SHUT_WR);
-        double after = client_closed_after(fd, 5);
-        assert_true(after >= 0 && after < 1.5);
-        client_close(fd);
-    }
+    char cut[][100] = { "", "GET /he", "GET /hello HTTP/1.1\r\nHost: localhost\r\n", "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc" };
+    for (size_t i = 0; i < sizeof cut / sizeof cut[0]; i++) best_of_five(seconds_until_let_go, cut[i], 0, 1.5);
     assert_int_equal(on.handled, 0);
     reply r = { 0 };
     int fd = client_open(port); /* a whole request is answered first */
@@ -437,6 +481,18 @@ static void a_client_that_closes_its_side_in_the_middle_is_let_go(void **state)
     reply_finish(&r);
 }
 
+static double seconds_until_408(void *ctx)
+{
+    reply r = { 0 };
+    double start = now_s();
+    (void)ctx;
+    ask_for(port, "POST", "/desk", "", "x", &r);
+    assert_int_equal(r.status, 408);
+    assert_int_equal(r.body_size, 0);
+    reply_finish(&r);
+    return now_s() - start;
+}
+
 static void a_request_that_no_desk_thread_takes_in_time_is_408(void **state)
 {
     (void)state;
@@ -445,11 +501,7 @@ static void a_request_that_no_desk_thread_takes_in_time_is_408(void **state)
     int busy = client_open(port);
     client_text(busy, "POST /hold HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nok");
     assert_true(stage_reaches(&on, &on.held, 1));
-    double start = now_s();
-    ask_for(port, "POST", "/desk", "", "x", &r);
-    assert_int_equal(r.status, 408);
-    assert_int_equal(r.body_size, 0);
-    assert_true(now_s() - start > 0.45 && now_s() - start < 1.5);
+    best_of_five(seconds_until_408, NULL, 0.45, 1.5);
     ask_for(port, "GET", "/hello", "", NULL, &r); /* the loop never waits for a desk */
     assert_int_equal(r.status, 200);
     stage_release(&on);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "core/mem.h"
+#include "cpu/processors.h"
 #include "server/client.h"
 #include "server/process.h"
 #include "server/server.h"
@@ -179,7 +180,8 @@ static double run_events(sdw_server *s, int jobs, double seconds)
     return (cpu_s() - cpu) / (now_s() - start);
 }
 
-/* The child is made before the server's threads, so it learns the port by a pipe. */
+/* 1 where too few events went out to judge by: somebody else had the machine. The child is made before the server's
+ * threads, so it learns the port by a pipe. */
 static double measure_readers(int jobs)
 {
     int to[2], from[2], status;
@@ -206,8 +208,7 @@ static double measure_readers(int jobs)
     for (int i = 0; i < 2; i++) close(to[i]), close(from[i]);
     print_message("%d readers of %d job(s), %d events/s each: %.2f %% of one core, lateness p50 %.2f ms, p99 %.2f ms, %ld events\n",
                   READERS, jobs, HERTZ, share * 100, late.p50 * 1e3, late.p99 * 1e3, late.events);
-    assert_true((double)late.events > READERS * HERTZ * seconds_to_run() * 0.8);
-    return share;
+    return (double)late.events > READERS * HERTZ * seconds_to_run() * 0.8 ? share : 1;
 }
 
 #define BAR 0.05
@@ -257,8 +258,8 @@ static uint64_t resident(void)
     return p.resident_bytes;
 }
 
-/* Resident bytes at the end of a run with `count` stalled readers of large events; how many were still there. */
-static uint64_t run_stalled(int count, int *ret_fds_left)
+/* Resident bytes at the end of a run with `count` stalled readers of large events; *ret_left says how many were still there. */
+static uint64_t run_stalled(int count, int *ret_left)
 {
     int to[2], from[2], end[2], status;
     char ready;
@@ -272,21 +273,23 @@ static uint64_t run_stalled(int count, int *ret_fds_left)
     }
     sdw_server *s;
     sdw_error err = { 0 };
+    sdw_process_stats p;
     event_bytes = 12000;
     sdw_server_options o = { .routes = tables, .limits = { .write_timeout_s = 2.5 } };
     if (sdw_server_start(&o, &s, &err) != SDW_OK) fail_msg("%s", err.text);
     int port = sdw_server_port(s);
+    sdw_process_stats_of(&p);
+    int nobody = p.open_fds;
     assert_int_equal(write(to[1], &port, sizeof port), sizeof port);
     assert_int_equal(read(from[0], &ready, 1), 1);
     run_events(s, READERS, 2); /* 240 KB for each reader: all buffers are full */
     uint64_t bytes = resident();
-    double until = now_s() + 8;
-    sdw_process_stats p;
+    double until = now_s() + 30;
     do {
         run_events(s, READERS, 0.2);
         sdw_process_stats_of(&p);
-    } while (p.open_fds > 24 && now_s() < until);
-    *ret_fds_left = p.open_fds;
+    } while (p.open_fds > nobody && now_s() < until);
+    *ret_left = p.open_fds - nobody;
     event_bytes = 0;
     sdw_server_stop(s, 0);
     close(end[1]);
@@ -299,14 +302,14 @@ static uint64_t run_stalled(int count, int *ret_fds_left)
 static void stalled_readers_hold_little_memory_and_are_let_go(void **state)
 {
     (void)state;
-    int fds;
+    int left;
     if (SANITIZED) skip();
-    run_stalled(0, &fds); /* whatever a first run allocates for good */
-    uint64_t without = run_stalled(0, &fds), with = run_stalled(50, &fds);
+    run_stalled(0, &left); /* whatever a first run allocates for good */
+    uint64_t without = run_stalled(0, &left), with = run_stalled(50, &left);
     double more = with > without ? (double)(with - without) : 0;
     print_message("50 stalled readers: %.2f MB more than without them\n", more / 1e6);
     assert_true(more < 2e6);
-    assert_true(fds <= 24);
+    assert_int_equal(left, 0);
 }
 
 /* ---- answers while the machine is busy ---- */
@@ -347,21 +350,23 @@ static void health_answers_in_time_on_a_busy_machine(void **state)
     if (SANITIZED) skip();
     sdw_server *s;
     sdw_error err = { 0 };
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    sdw_cpu_set allowed = sdw_cpu_allowed(); /* more threads than processors would only take turns */
+    int cores = sdw_cpu_set_count(&allowed), quota = sdw_cpu_quota("");
     pthread_t thread[64];
-    if (cores > 64) cores = 64;
+    if (quota > 0 && cores > quota) cores = quota;
+    cores = cores < 1 ? 1 : cores > 64 ? 64 : cores;
     if (sdw_server_start(&(sdw_server_options){ .routes = tables }, &s, &err) != SDW_OK) fail_msg("%s", err.text);
     burning = true;
-    for (long i = 0; i < cores; i++) pthread_create(&thread[i], NULL, burn, NULL);
+    for (int i = 0; i < cores; i++) pthread_create(&thread[i], NULL, burn, NULL);
     double best = 1;
     for (int round = 0; round < 5 && best >= 0.02; round++) { /* others use this machine too: one good round is enough */
         double p99 = percentile_of_health(sdw_server_port(s), 2000, 0.99);
         if (p99 < best) best = p99;
     }
     burning = false;
-    for (long i = 0; i < cores; i++) pthread_join(thread[i], NULL);
+    for (int i = 0; i < cores; i++) pthread_join(thread[i], NULL);
     sdw_server_stop(s, 0);
-    print_message("2000 GET /health beside %ld busy threads: p99 %.2f ms\n", cores, best * 1e3);
+    print_message("2000 GET /health beside %d busy threads: p99 %.2f ms\n", cores, best * 1e3);
     assert_true(best < 0.02);
 }
 

@@ -219,9 +219,9 @@ static void the_program_serves_an_inherited_socket_and_reports(void **state)
     assert_true(hears(to, "READY=1", 60));
     ask_for(port, "GET", "/readyz", "", NULL, &r);
     assert_int_equal(r.status, 200);
-    assert_true(hears(to, "WATCHDOG=1", 5));
+    assert_true(hears(to, "WATCHDOG=1", 60));
     kill(pid, SIGTERM);
-    assert_true(hears(to, "STOPPING=1", 5));
+    assert_true(hears(to, "STOPPING=1", 60));
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     fd = listening(&port);

@@ -192,7 +192,7 @@ int run(const char *program, const char *const *args, const char *const *env, ch
     assert_true(o >= 0 && e >= 0);
     pid_t pid = fork();
     if (pid == 0) become(program, NULL, args, env, o, e);
-    int code = wait_exit(pid, 10);
+    int code = wait_exit(pid, END_S);
     close(o);
     close(e);
     const char *const names[2] = { "run.out", "run.err" };

@@ -91,8 +91,12 @@ stream open_stream(int port, const char *target, const char *headers);
 stream open_job(int port, const char *id, const char *headers); /* /v1/jobs/ID/stream, Accept: any */
 /* Any request whose answer is a stream. */
 stream open_raw(int port, const char *request);
-/* Reads until `text` has come (then true), the end, or timeout_s. */
+/* Reads until its head has come, with which it has begun: fails if it does not come. */
+void stream_begun(stream *s);
+/* Reads until `text` has come (then true), the end, or a multiple of timeout_s. */
 bool stream_until(stream *s, const char *text, double timeout_s);
+/* Reads for timeout_s: true if `text` did not come in it. */
+bool stream_lacks(stream *s, const char *text, double timeout_s);
 /* Reads to the end: fails if that does not come within timeout_s. Returns the text. */
 const char *stream_end(stream *s, double timeout_s);
 void close_stream(stream *s);

@@ -15,7 +15,7 @@ static void read_request(int fd, char *text, size_t size)
 {
     size_t n = 0;
     text[0] = '\0';
-    for (double until = now_s() + 5; now_s() < until && n < size - 1;) {
+    for (double until = now_s() + 30; now_s() < until && n < size - 1;) {
         long got = client_read(fd, text + n, size - 1 - n, until - now_s());
         if (got <= 0) return;
         n += (size_t)got;

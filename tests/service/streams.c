@@ -91,7 +91,16 @@ static bool receive(stream *s, double timeout_s)
     return true;
 }
 
-bool stream_until(stream *s, const char *text, double timeout_s)
+void stream_begun(stream *s)
+{
+    for (double until = now_s() + 60; !s->headed;) {
+        double left = until - now_s();
+        if (s->ended || left <= 0) fail_msg("the stream did not begin");
+        receive(s, left);
+    }
+}
+
+static bool comes(stream *s, const char *text, double timeout_s)
 {
     for (double until = now_s() + timeout_s; !strstr(s->text, text);) {
         double left = until - now_s();
@@ -99,6 +108,16 @@ bool stream_until(stream *s, const char *text, double timeout_s)
         receive(s, left);
     }
     return true;
+}
+
+bool stream_until(stream *s, const char *text, double timeout_s)
+{
+    return comes(s, text, PATIENCE * timeout_s);
+}
+
+bool stream_lacks(stream *s, const char *text, double timeout_s)
+{
+    return !comes(s, text, timeout_s);
 }
 
 const char *stream_end(stream *s, double timeout_s)

@@ -15,7 +15,7 @@ printf 's3cret-key\n' >key
 
 SDW_API_KEY=s3cret-key "$SDW" serve --port 0 --model "$model" --max-batch 1 >serve.log 2>&1 &
 serve=$!
-for _ in $(seq 200); do
+for _ in $(seq 1200); do
     url=$(sed -n 's/.*listening on \(http:[^ ]*\).*/\1/p' serve.log)
     [ -n "$url" ] && "$SDW" healthcheck --server "$url" >/dev/null 2>&1 && break
     sleep 0.05
@@ -65,19 +65,20 @@ grep -q "Steps must be between 1 and 150" stderr.txt || fail "the worker's refus
 curl -s -H 'Authorization: Bearer s3cret-key' -H 'Content-Type: application/json' -d '{"prompt":"long","steps":150,"width":512,"height":512}' "$url/v1/jobs" >long.json
 curl -s -H 'Authorization: Bearer s3cret-key' -H 'Content-Type: application/json' -d '{"prompt":"waits","steps":2,"width":64,"height":64}' "$url/v1/jobs" >waits.json
 long=$(sed 's/.*"job_id":"\([^"]*\)".*/\1/' long.json) waits=$(sed 's/.*"job_id":"\([^"]*\)".*/\1/' waits.json)
+for _ in $(seq 1200); do "$SDW" job "$long" | grep -q "^status  *running$" && break; sleep 0.05; done
 run 0 "$SDW" jobs --limit 2
 grep -q "^$waits  *queued  *place 1" stdout.txt || fail "the waiting job: $(cat stdout.txt)"
 run 0 "$SDW" job "$long"
 grep -q "^status  *running$" stdout.txt || fail "the running job: $(cat stdout.txt)"
 run 0 "$SDW" job "$long" --json
 grep -q '"prompt":"long"' stdout.txt || fail "the job as JSON"
-(timeout 20 "$SDW" jobs --watch --json >watch.txt 2>/dev/null || true) &
+(timeout 120 "$SDW" jobs --watch --json >watch.txt 2>/dev/null || true) &
 watch=$!
-sleep 0.3
+for _ in $(seq 1200); do [ -s watch.txt ] && break; sleep 0.05; done # something of the running job
 run 0 "$SDW" cancel "$long"
 run 0 "$SDW" fetch "$waits" -o waited.png
 [ -s waited.png ] || fail "fetch must wait for the job and write its picture"
-for _ in $(seq 100); do grep -q '"status":"cancelled"' watch.txt && break; sleep 0.05; done
+for _ in $(seq 1200); do grep -q '"status":"cancelled"' watch.txt && break; sleep 0.05; done
 grep -q '"status":"cancelled"' watch.txt || fail "--watch did not show the cancelled job"
 kill "$watch" 2>/dev/null || true
 run 1 "$SDW" fetch "$long"
@@ -91,13 +92,13 @@ grep -q "no unfinished jobs" stdout.txt || fail "nothing to cancel"
 # Ctrl-C ends the job on the worker too.
 "$SDW" generate --prompt stopped --steps 150 --width 512 --height 512 -q -o stopped.png 2>stderr.txt &
 client=$!
-for _ in $(seq 200); do "$SDW" jobs --status running | grep -q stopped && break; sleep 0.05; done
+for _ in $(seq 1200); do "$SDW" jobs --status running | grep -q stopped && break; sleep 0.05; done
 kill -INT "$client"
 code=0
 wait "$client" || code=$?
 [ "$code" = 130 ] || fail "Ctrl-C: exit code $code, want 130"
 [ ! -e stopped.png ] || fail "a stopped picture was written"
-for _ in $(seq 100); do "$SDW" jobs --status cancelled | grep -q stopped && break; sleep 0.05; done
+for _ in $(seq 1200); do "$SDW" jobs --status cancelled | grep -q stopped && break; sleep 0.05; done
 "$SDW" jobs --status cancelled | grep -q stopped || fail "the worker goes on with a job that its client has left"
 kill "$serve"
 wait "$serve" || fail "serve: exit code $?"

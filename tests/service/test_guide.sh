@@ -17,7 +17,7 @@ trap 'kill $server 2>/dev/null || true' EXIT
 tries=0
 until grep -q 'listening on' serve.log 2>/dev/null; do
     tries=$((tries + 1))
-    [ $tries -lt 200 ] || { echo "FAIL: the service does not start"; exit 1; }
+    [ $tries -lt 1200 ] || { echo "FAIL: the service does not start"; exit 1; }
     sleep 0.05
 done
 API=$(sed -n 's/.*listening on \(http:[^ ]*\).*/\1/p' serve.log)

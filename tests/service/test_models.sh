@@ -26,7 +26,7 @@ trap cleanup EXIT
 mkfifo hold
 "${FAKE_HUB:-$SDW_BUILD_DIR/tests/fake_hub/fake_hub}" hub <hold >hub.txt 2>/dev/null &
 exec 9>hold
-for _ in $(seq 100); do [ "$(wc -l <hub.txt)" = 3 ] && break; sleep 0.05; done
+for _ in $(seq 1200); do [ "$(wc -l <hub.txt)" = 3 ] && break; sleep 0.05; done
 [ "$(wc -l <hub.txt)" = 3 ] || fail "the hub does not start"
 
 start() { # ARGUMENT...
@@ -34,7 +34,7 @@ start() { # ARGUMENT...
     env -u SDW_API_KEY HOME="$PWD/home" HF_HOME="$PWD/home/hf" HF_ENDPOINT="$(head -n 1 hub.txt)" HF_HUB_DISABLE_XET=1 \
         "$SDW" serve --port 0 --models-dir "$PWD/folder" "$@" >serve.log 2>&1 &
     serve=$!
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         url=$(sed -n 's/.*listening on \(http:[^ ]*\).*/\1/p' serve.log)
         [ -n "$url" ] && curl -sf "$url/ready" >/dev/null 2>&1 && return 0
         sleep 0.05
@@ -51,7 +51,7 @@ post() { # PATH JSON: status and body in answer.txt
 }
 status_of() { curl -s "$url/v1/models/$1" | sed -n 's/.*"status":"\([a-z]*\)".*/\1/p'; }
 wait_status() { # ID STATUS
-    for _ in $(seq 200); do [ "$(status_of "$1")" = "$2" ] && return 0; sleep 0.05; done
+    for _ in $(seq 1200); do [ "$(status_of "$1")" = "$2" ] && return 0; sleep 0.05; done
     fail "$1 is $(status_of "$1"), want $2"
 }
 # job JSON: submits, waits for the end; the stream is in stream.txt.
@@ -75,7 +75,7 @@ grep -q model_not_found answer.txt || fail "no model_not_found"
 unet=$(sha256sum folder/a/first/unet/diffusion_pytorch_model.safetensors | cut -c1-64)
 title="$first [$(echo "$unet" | cut -c1-10)]"
 curl -s "$url/sdapi/v1/options" | grep -q "\"sd_model_checkpoint\":\"$first\",\"sd_checkpoint_hash\":\"\"" || fail "a hash before anybody asked"
-for _ in $(seq 200); do
+for _ in $(seq 1200); do
     curl -s "$url/sdapi/v1/sd-models" >list.txt
     grep -q '"sha256":null' list.txt || break
     sleep 0.05
@@ -116,16 +116,17 @@ curl -s -X DELETE "$url/v1/models/$first" | grep -q '"error"' || fail "the loade
 # Fetched from a hub, then used; what the answer says is true.
 curl -s "$url/v1/capabilities" | grep -q '"model_pull":true' || fail "capabilities must allow pull from this machine"
 [ "$(post /v1/models/pull '{"model":"no repository"}')" = 400 ] || fail "a bad name must be 400"
-(timeout 20 curl -sN "$url/v1/models/sse" >events.txt || true) &
+(timeout 120 curl -sNi "$url/v1/models/sse" >events.txt || true) &
+for _ in $(seq 1200); do [ -s events.txt ] && break; sleep 0.05; done # its head: it has begun
 [ "$(post /v1/models/pull '{"model":"org/third"}')" = 200 ] || fail "pull: $(cat answer.txt)"
 wait_status org/third unloaded
 curl -s "$url/sdapi/v1/sd-models" | grep -q "\"title\":\"org/third \[$(echo "$unet" | cut -c1-10)\]\"" || fail "a blob of the cache has its hash in its name: $(curl -s "$url/sdapi/v1/sd-models")"
 job '{"prompt":"x","steps":1,"width":64,"height":64,"seed":1,"model":"org/third"}'
 grep -q '"model":"org/third"' stream.txt && grep -q '^data: \[DONE\]' stream.txt || fail "the fetched model does not draw"
-for _ in $(seq 100); do grep -q '"status":"done"' events.txt && break; sleep 0.05; done
+for _ in $(seq 1200); do grep -q '"status":"done"' events.txt && break; sleep 0.05; done
 grep -q 'event: download_progress' events.txt && grep -q '"status":"done"' events.txt || fail "no download events: $(cat events.txt)"
 [ "$(post /models '{"model":"org/nowhere"}')" = 200 ] || fail "the short spelling of pull"
-for _ in $(seq 100); do grep -q '"status":"failed"' events.txt && break; sleep 0.05; done
+for _ in $(seq 1200); do grep -q '"status":"failed"' events.txt && break; sleep 0.05; done
 grep -q '"status":"failed"' events.txt || fail "a failed download is not told"
 wait_status org/nowhere failed
 curl -s "$url/v1/models" | grep -q '"id":"org/nowhere"[^}]*"message":"[^"]*org/nowhere' || fail "the list does not say why: $(curl -s "$url/v1/models")"

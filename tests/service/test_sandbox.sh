@@ -45,7 +45,7 @@ done <filters.txt
 HOME="$PWD/home" HF_HOME="$PWD/home/hf" HF_ENDPOINT=http://127.0.0.1:9 strace -f -qq -o trace.txt "$SDW" serve --port 0 --state state >log.txt 2>&1 &
 tracer=$!
 trap 'kill "$tracer" 2>/dev/null || true' EXIT
-for _ in $(seq 300); do
+for _ in $(seq 1200); do
     url=$(sed -n 's/.*listening on \(http:[^ ]*\).*/\1/p' log.txt)
     [ -n "$url" ] && curl -sf "$url/ready" >/dev/null 2>&1 && break
     sleep 0.1
@@ -53,7 +53,7 @@ done
 [ -n "$url" ] || fail "the service does not start: $(cat log.txt)"
 post() { curl -s -H 'Content-Type: application/json' -d "$2" "$url$1"; }
 post /v1/images/generations '{"prompt":"a red cube","steps":2,"size":"64x64","stream":true,"partial_images":1}' | grep -q completed || fail "nothing was drawn"
-for _ in $(seq 100); do curl -s "$url/sdapi/v1/sd-models" | grep -q '"sha256":null' || break; sleep 0.1; done
+for _ in $(seq 1200); do curl -s "$url/sdapi/v1/sd-models" | grep -q '"sha256":null' || break; sleep 0.1; done
 post /v1/models/pull '{"model":"org/nowhere"}' >/dev/null
 curl -s "$url/metrics" | grep -q process_open_fds || fail "no metrics"
 post /v1/shutdown '{}' >/dev/null

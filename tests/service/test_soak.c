@@ -124,7 +124,7 @@ static void soak(const char *program, const char *const *args, int jobs, const c
     for (int i = 0; i < 10; i++) one_job(s.port, i);
     double descriptors = look(s.port).descriptors, after = 0;
     no_growth(s.port, jobs, what, bytes_bar);
-    for (double until = now_s() + 5; (after = look(s.port).descriptors) > descriptors && now_s() < until;) usleep(10000);
+    for (double until = now_s() + 30; (after = look(s.port).descriptors) > descriptors && now_s() < until;) usleep(10000);
     if (after > descriptors) fail_msg("%g descriptors, %g before", after, descriptors);
     assert_int_equal(stop(&s, SIGTERM, NULL), 0);
 }

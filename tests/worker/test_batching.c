@@ -205,7 +205,7 @@ static void a_long_decoding_lets_others_go_on(void **state)
     (void)state;
     bed b;
     bed_open(&b, &(sdw_worker_options){ .batch_max = 2 });
-    sdw_job_request slow = bed_request("slices=1000 decode-ms=2"), quick = bed_request("quick");
+    sdw_job_request slow = bed_request("slices=10000 decode-ms=2"), quick = bed_request("quick");
     slow.params.steps = 1;
     sdw_job_id first = bed_submit(&b, &slow);
     bed_wait_status(&b, &first, SDW_JOB_RUNNING);

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
-  becomes, cancelAll, drawn, finished, generate, listed, makeSmall, openPage, post, prompt, releaseUntil, running, scenes, shot, startBrowser, startFake, startProxy, stillBox,
+  becomes, cancelAll, drawn, finished, generate, listed, makeSmall, openPage, post, prompt, running, scenes, shot, startBrowser, startFake, startProxy, stillBox,
   streamsOf, until, visit,
 } from "./harness.mjs";
 
@@ -114,8 +114,8 @@ scene("a hidden page gives its streams back, and goes on where it was", async (p
   await hide(page, true);
   await until("no stream is open", () => streams().length === 0 || streams());
   const resumed = page.waitForRequest((r) => r.url().endsWith("/stream"));
+  worker.release();
   await until("the job goes on", async () => {
-    worker.release();
     const [job] = (await (await fetch(`${worker.url}/v1/jobs?limit=1`)).json()).jobs;
     return job.status === "completed" || job.step > 50 || job;
   });
@@ -136,10 +136,12 @@ test("the window that is asked takes the job's stream; the other one still shows
     await one.getByText("Step 9 of 30").waitFor();
     await draw(two, "hold-at=10 step-ms=200 second", 150);
     await running(two).waitFor();
-    await releaseUntil(worker, two.getByText(/Step \d+ of 150/));
+    worker.release();
+    await two.getByText(/Step \d+ of 150/).waitFor();
     // The first window's steps go on.
     await one.getByText(/Step (1[4-9]|2\d) of 30/).waitFor();
-    await releaseUntil(worker, finished(one));
+    worker.release();
+    await finished(one).waitFor();
     assert.equal(await running(two).count(), 1, "the other window still has the turn");
     await button(two, "Cancel").click();
     await two.getByText("The job was cancelled.").waitFor();
@@ -156,7 +158,8 @@ scene("a reload in mid-run finds the job again and finishes it", async (page) =>
   await page.getByText("Step 19 of 40").waitFor();
   await page.reload();
   await page.getByText("Step 19 of 40").waitFor();
-  await releaseUntil(worker, finished(page));
+  worker.release();
+  await finished(page).waitFor();
 });
 
 scene("a lost connection is resumed, and nothing is lost", async (page) => {
@@ -171,7 +174,8 @@ scene("a lost connection is resumed, and nothing is lost", async (page) => {
     proxy.refuse(false);
   }
   await resumed;
-  await releaseUntil(worker, finished(page));
+  worker.release();
+  await finished(page).waitFor();
   await until("the picture is kept", async () => (await listed(page)).length === 1 || (await listed(page)));
 });
 
@@ -621,13 +625,15 @@ scene("on a phone the button brings the picture into view", async (page) => {
 }, { viewport: { width: 360, height: 740 }, hasTouch: true });
 
 scene("live previews, time left, and several pictures at once", async (page) => {
-  await prompt(page).fill("step-ms=60 hold-at=25");
-  await makeSmall(page, 30);
-  await field(page, "Pictures").fill("3");
-  await generate(page).click();
+  await draw(page, "hold-at=25", 30);
   await page.getByAltText("Preview").waitFor();
   await page.getByText(/[\d.]+ s left/).waitFor();
-  await releaseUntil(worker, page.getByAltText("Picture 3 of 3"));
+  worker.release();
+  await finished(page).waitFor();
+  await prompt(page).fill("three at once");
+  await field(page, "Pictures").fill("3");
+  await generate(page).click();
+  await page.getByAltText("Picture 3 of 3").waitFor();
   assert.equal(await page.locator(".canvas.many img").count(), 3);
   await shot(page, "text-three");
 });

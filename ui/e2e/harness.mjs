@@ -27,7 +27,7 @@ export function startFake(args, env) {
 }
 
 /** Starts the service on a free port; resolves when it is ready. stop() ends it and resolves with its exit code. release()
- *  lets what the executor without weights holds (hold-at=N in a prompt) go on. */
+ *  lets what the executor without weights holds (hold-at=N in a prompt), or is about to hold, go on. */
 async function start(program, words, args = [], env = {}) {
   const child = spawn(program, [...words, "--port", "0", ...args], { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
@@ -169,14 +169,6 @@ export async function stillBox(locator) {
     return (loaded && box !== null && isDeepStrictEqual(box, before)) || [loaded, box];
   });
   return box;
-}
-
-/** What the executor holds goes on until that is seen. A release that comes before the hold does nothing: hence again. */
-export async function releaseUntil(worker, locator) {
-  await until("held no more", async () => {
-    worker.release();
-    return (await locator.count()) > 0 || "still held";
-  });
 }
 
 /** The pictures that this browser keeps, as other programs see them: listed after thumbnail and database, and so some time

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { readdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { AxeBuilder } from "@axe-core/playwright";
-import { becomes, openPage, releaseUntil, scenes, shot, startBrowser, startFake } from "./harness.mjs";
+import { becomes, openPage, scenes, shot, startBrowser, startFake } from "./harness.mjs";
 
 const folder = fileURLToPath(new URL("../../src/server/page", import.meta.url));
 const photo = fileURLToPath(new URL("../../demo/photos/chelsea.jpg", import.meta.url));
@@ -38,7 +38,8 @@ scene("a picture with its progress, its seed kept and given", async (page) => {
   await draw(page);
   await page.getByText("Step 14 of 30").waitFor();
   assert.ok(await page.getByLabel("Progress").evaluate((b) => b.value > 0 && b.value < 1));
-  await releaseUntil(worker, page.getByText(/^Done in/));
+  worker.release();
+  await page.getByText(/^Done in/).waitFor();
   const picture = page.getByRole("img");
   await becomes("the picture's size", () => picture.evaluate((i) => [i.naturalWidth, i.naturalHeight]), [64, 64]);
   const seed = /seed (\d+)/.exec(await page.locator("#status").innerText())[1];
@@ -46,11 +47,13 @@ scene("a picture with its progress, its seed kept and given", async (page) => {
   assert.equal(await page.getByLabel("Seed").inputValue(), seed);
   const first = await picture.getAttribute("src");
   await draw(page);
-  await releaseUntil(worker, page.getByText(/^Done in/));
+  worker.release();
+  await page.getByText(/^Done in/).waitFor();
   assert.equal(await picture.getAttribute("src"), first, "the same seed draws the same picture");
   await page.getByLabel("Seed").fill("18446744073709551615");
   await draw(page);
-  await releaseUntil(worker, page.getByText(/seed 18446744073709551615/));
+  worker.release();
+  await page.getByText(/seed 18446744073709551615/).waitFor();
   await shot(page, "small-done");
 });
 

@@ -61,7 +61,8 @@ test("useTextToImage: from idle over progress and preview to the result, and bac
   expect(now()).toMatchObject({ isLoading: false, loading: false, progress: null, result: null, error: null, jobId: null });
   const ended = now().generate(small("hold-at=4"));
   await until(() => now().progress !== null && now().preview !== null);
-  const returned = await server.releasing(ended);
+  server.release();
+  const returned = await ended;
   await until(() => now().result !== null && !now().isLoading);
   const result = now().result!;
   expect(returned).toEqual(result);
@@ -128,7 +129,8 @@ test("useGenerationProgress follows a job of somebody else, then another one", a
   expect(all.at(-1)).toEqual({ progress: null, preview: null, ended: null, error: null });
   root.render(<Probe id={first} />);
   await until(() => all.at(-1)!.progress !== null);
-  await server.releasing(until(() => all.at(-1)!.ended === "complete"));
+  server.release();
+  await until(() => all.at(-1)!.ended === "complete");
   expect(all.at(-1)).toMatchObject({ error: null, progress: { step: 6, total: 6 } });
   expect(all.some((p) => p.progress && p.progress.step < 6)).toBe(true);
   root.render(<Probe id={second} />);

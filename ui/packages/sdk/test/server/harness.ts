@@ -6,7 +6,7 @@ import { once } from "node:events";
 
 export { startProxy } from "../../../../e2e/proxy.mjs";
 
-export interface Server { url: string; pid: number; stop: (signal?: NodeJS.Signals) => Promise<number | null>; releasing: <T>(work: Promise<T>) => Promise<T> }
+export interface Server { url: string; pid: number; stop: (signal?: NodeJS.Signals) => Promise<number | null>; release: () => void }
 
 /** Starts the program on a free port (or that one) and waits until it is ready. */
 export async function startServer(args: string[] = [], env: Record<string, string> = {}): Promise<Server> {
@@ -32,12 +32,7 @@ export async function startServer(args: string[] = [], env: Record<string, strin
     const [code] = (await once(child, "exit")) as [number | null];
     return code;
   };
-  /** Waits for `work`, for which what the executor holds must go on. A release before the hold does nothing: hence many. */
-  const releasing = async <T>(work: Promise<T>): Promise<T> => {
-    const timer = setInterval(() => child.kill("SIGUSR1"), 20);
-    return work.finally(() => clearInterval(timer));
-  };
-  return { url, pid: child.pid!, stop, releasing };
+  return { url, pid: child.pid!, stop, release: () => void child.kill("SIGUSR1") };
 }
 
 export interface Proxy { url: string; cut: () => void; refuse: (yes: boolean) => void; aim: (url: string) => void; stop: () => void }
