@@ -162,10 +162,10 @@ function after(f: Focus, event: JobEvent): Partial<Focus> {
   }
 }
 
-/** Seconds until the last step, from the pace so far; undefined before the second step. */
+/** Seconds until the last step, from the pace so far; undefined before this window has seen two steps by itself. */
 export function timeLeft(f: Focus): number | undefined {
   const steps = f.step - f.firstStep;
-  return steps > 0 ? ((f.lastStepAt - f.firstStepAt) / steps / 1000) * (f.total - f.step) : undefined;
+  return steps > 0 && f.lastStepAt > f.firstStepAt ? ((f.lastStepAt - f.firstStepAt) / steps / 1000) * (f.total - f.step) : undefined;
 }
 
 async function keepFinished(id: string, event: CompleteEvent): Promise<void> {
