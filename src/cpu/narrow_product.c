@@ -103,7 +103,7 @@ struct run {
 static int packed_column(const sdw_cpu_narrow_product *p, int q)
 {
     int stride = p->shape.stride, even = (p->packed_w + stride - 1) / stride;
-    return q % stride * even + q / stride;
+    return stride == 1 ? q : q % stride * even + q / stride; /* divisions take as long as some pixels */
 }
 
 static void pack_zeros(const struct run *r, int row)
@@ -152,6 +152,7 @@ static void pack_chunk(void *ctx, int index, int thread)
     float *wide = (float *)(void *)(r->scratch + (size_t)thread * p->scratch_bytes);
     int chunk = index % p->chunks, line = index / p->chunks, lane = line / p->packed_h, y = line % p->packed_h - s->pad_top;
     int first = sdw_cpu_cut(p->packed_w, p->chunks, chunk), end = sdw_cpu_cut(p->packed_w, p->chunks, chunk + 1);
+    const float *in = r->o->in + ((int64_t)lane * s->src_h + (int64_t)y * s->src_h / s->in_h) * s->src_w * r->o->in_stride;
     int32_t before = -1;
     for (int q = first; q < end; q++) {
         int32_t column = y < 0 || y >= s->in_h ? -1 : sdw_cpu_source_column(s, q - s->pad_left);
@@ -161,8 +162,7 @@ static void pack_chunk(void *ctx, int index, int thread)
         } else if (column == before) {
             copy_pixel(r, row, line * p->packed_w + packed_column(p, q - 1));
         } else {
-            int64_t pixel = ((int64_t)lane * s->src_h + (int64_t)y * s->src_h / s->in_h) * s->src_w + column;
-            const float *src = r->o->in + pixel * r->o->in_stride;
+            const float *src = in + column * r->o->in_stride;
             sdw_cpu_prefetch_part((const char *)(src + sdw_cpu_ceil_div(AHEAD_FLOATS, s->channels) * r->o->in_stride), (size_t)s->channels * sizeof(float), 1, 0);
             pack_pixel(r, src, lane, row, wide);
         }
@@ -189,6 +189,7 @@ typedef struct work {
     int ky0, ky1;             /* rows of taps in the list of runs */
     unsigned groups_per_run;
     const char *fetch;        /* weights that are on their way while tiles are multiplied */
+    ptrdiff_t fetch_step;     /* bytes for each group of steps */
     sdw_cpu_narrow_tile call; /* a, scale, c, rows and runs change by tile */
     sdw_cpu_narrow_run run[SDW_CPU_NARROW_RUNS_MAX]; /* column of taps by column */
 } work;
@@ -224,6 +225,16 @@ typedef struct place {
     float *c;
 } place;
 
+/* No weights to bring nearer: the packed picture row that the next row of tiles will need, or, for want of any, what is near. */
+static inline void fetch_rows(const work *w, sdw_cpu_narrow_tile *t)
+{
+    const sdw_cpu_narrow_product *p = w->r->p;
+    t->fetch = (const char *)t->c;
+    if (p->shape.side == 1) return;
+    t->fetch = (const char *)t->a + (ptrdiff_t)p->shape.side * p->packed_w * p->in.stride;
+    t->fetch_step = t->rows * p->in.stride / (t->count * (ptrdiff_t)w->groups_per_run) + 1;
+}
+
 /* Rows [first, first + rows) of a tile by columns of taps. Inlined by force: of a linear layer's short tiles a call is 1 %. */
 static inline __attribute__((always_inline)) void add_columns(work *w, const place *at, int kx0, int kx1, int first, int rows, bool add)
 {
@@ -239,8 +250,10 @@ static inline __attribute__((always_inline)) void add_columns(work *w, const pla
     t->run = w->run + kx0 * each;
     t->count = (kx1 - kx0) * each;
     t->fetch = w->fetch;
+    t->fetch_step = w->fetch_step;
+    if (!w->fetch_step) fetch_rows(w, t);
     w->r->k->narrow->tile(t);
-    w->fetch += t->fetch_step * t->count * (ptrdiff_t)w->groups_per_run;
+    w->fetch += w->fetch_step * t->count * (ptrdiff_t)w->groups_per_run;
 }
 
 /* Those of the pixels x, ... of a tile whose tap kx meets the picture: *ret_first and on, as many as returned. */
@@ -287,7 +300,7 @@ static void multiply_tile(work *w, const place *at)
 static void fetch_part(work *w, const char *at, size_t bytes, int tiles, int i)
 {
     const sdw_cpu_narrow_product *p = w->r->p;
-    w->call.fetch_step = 0;
+    w->fetch_step = 0;
     if (bytes == 0) return;
     if (!w->r->k->narrow->fetches) {
         sdw_cpu_prefetch_part(at, bytes, tiles, i);
@@ -295,7 +308,7 @@ static void fetch_part(work *w, const char *at, size_t bytes, int tiles, int i)
     }
     unsigned groups = (unsigned)((w->block1 - w->block0) * p->taps) * w->groups_per_run;
     const char *end = at + bytes * (size_t)(i + 1) / (size_t)tiles;
-    if (end > w->fetch) w->call.fetch_step = (ptrdiff_t)(((unsigned)(end - w->fetch) + groups - 1) / groups);
+    if (end > w->fetch) w->fetch_step = (ptrdiff_t)(((unsigned)(end - w->fetch) + groups - 1) / groups);
 }
 
 /* Of a tile, where the shape is one long row. */

@@ -19,7 +19,8 @@ int sdw_cpu_segment_length(const sdw_cpu_shape *s, int segment)
 
 int32_t sdw_cpu_source_column(const sdw_cpu_shape *s, int x)
 {
-    return x < 0 || x >= s->in_w ? -1 : (int32_t)((int64_t)x * s->src_w / s->in_w);
+    if (x < 0 || x >= s->in_w) return -1;
+    return s->src_w == s->in_w ? x : (int32_t)((int64_t)x * s->src_w / s->in_w);
 }
 
 void sdw_cpu_pack_row(const sdw_cpu_kernels *k, const sdw_cpu_shape *s, const sdw_cpu_operands *o, float *dst, int lane, int y,
