@@ -10,6 +10,7 @@ enum {
     ROWS_AIM = 768,          /* enough to hide what a group costs once */
     ROWS_LEAST = 128,
     LINE = 64,               /* bytes */
+    ROW_LINE_STEPS = 2,      /* least steps for each line of the next rows: more of them would push out what this tile reads */
     EVERY_MOST = 16,         /* steps between two lines asked for; the more even, the less they wait for each other */
 };
 
@@ -209,6 +210,7 @@ static void multiply_group(work *k, int first, int count)
     for (int i = 0; i < tiles; i++) {
         int at = sdw_cpu_cut(rows, tiles, i), end = sdw_cpu_cut(rows, tiles, i + 1), after = i + 1 < tiles ? sdw_cpu_cut(rows, tiles, i + 2) : end;
         area[NEXT_ROWS] = rows_area(k->o->in + (k->row0 + end) * k->o->in_stride, k->o->in_stride, after - end, k->p->steps);
+        if (area[NEXT_ROWS].lines / count > k->p->steps / ROW_LINE_STEPS) area[NEXT_ROWS].lines = 0;
         parted next_rows = in_parts(&area[NEXT_ROWS], count);
         k->ahead.every = pace(k->p, next_rows.part + panels.part + 2 * (k->o->residual ? 2 : 1) * (end - at));
         for (int j = 0; j < count; j++) {
