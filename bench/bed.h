@@ -60,6 +60,7 @@ typedef struct bench_bed {
     sdw_weight weight[4];
     void *raw[4];
     int weights;
+    sdw_dtype weight_type;
     uint32_t seed;
 } bench_bed;
 
@@ -99,15 +100,15 @@ static inline sdw_tensor *bench_input(bench_bed *b, int n, int h, int w, int c)
 static inline sdw_weight *bench_weight(bench_bed *b, sdw_role role, int64_t out, int64_t in, int k)
 {
     int i = b->weights++;
-    size_t count = (size_t)(out * in * k * k);
-    uint16_t *raw = sdw_malloc(count * 2);
+    size_t count = (size_t)(out * in * k * k), size = sdw_dtype_size(b->weight_type);
+    char *raw = sdw_malloc(count * size);
     for (size_t j = 0; j < count; j++) {
         float v = bench_random(&b->seed) * 0.1f;
-        sdw_from_f32(SDW_F16, &v, &raw[j], 1);
+        sdw_from_f32(b->weight_type, &v, raw + j * size, 1);
     }
     b->raw[i] = raw;
     b->weight[i] = (sdw_weight){ .name = "weight", .role = role, .out = out, .in = in, .k = k, .source_count = 1, .narrowest = role == SDW_ROLE_VECTOR ? 0 : 8 };
-    b->weight[i].source[0] = (sdw_weight_source){ .data = raw, .dtype = SDW_F16, .rows = out };
+    b->weight[i].source[0] = (sdw_weight_source){ .data = raw, .dtype = b->weight_type, .rows = out };
     return &b->weight[i];
 }
 
@@ -136,10 +137,11 @@ static inline void bench_record(bench_bed *b, const bench_case *c)
     }
 }
 
-static inline void bench_open(bench_bed *b, sdw_backend *backend, const bench_case *c)
+/* weights: their type in the file, SDW_F16 or SDW_F32. */
+static inline void bench_open(bench_bed *b, sdw_backend *backend, const bench_case *c, sdw_dtype weights)
 {
     sdw_error err = { 0 };
-    *b = (bench_bed){ .backend = backend, .seed = 1 };
+    *b = (bench_bed){ .backend = backend, .seed = 1, .weight_type = weights };
     if (!(b->graph = sdw_graph_create(&err))) bench_fail(&err);
     bench_record(b, c);
     sdw_weight *list[4];

@@ -13,10 +13,11 @@
 enum { ROUNDS_MAX = 41, ROUNDS_MIN = 5 };
 
 /* Ways to the same product: ours by the backend's options, oneDNN's by the library's; `against`: whose rate ours is held against. */
-enum { OURS, PLAIN, BF16, F16, INT8, OURS_END, DIRECT = OURS_END, WINOGRAD, BYTES, QUANTISED, WAYS };
+enum { OURS, PLAIN, WIDE, BF16, F16, INT8, OURS_END, DIRECT = OURS_END, WINOGRAD, BYTES, QUANTISED, WAYS };
 static const struct { const char *title; sdw_backend_options options; onednn_way onednn; int against; } table[WAYS] = {
     [OURS] = { .title = "f32", .options = { .precision = "f32" } },
     [PLAIN] = { .title = "f32, plain sums", .options = { .precision = "f32", .plain_sums = true } },
+    [WIDE] = { .title = "f32, F32 weights", .options = { .precision = "f32" } },
     [BF16] = { .title = "bf16", .options = { .precision = "bf16" } },
     [F16] = { .title = "f16", .options = { .precision = "f16" } },
     [INT8] = { .title = "int8", .options = { .precision = "int8" } },
@@ -64,8 +65,8 @@ static void print_cell(double share, double rate)
 static void open_ways(ways *w, sdw_backend *const *backend, const bool *shown, const bench_case *c)
 {
     for (int i = 0; i < OURS_END; i++) {
-        w->has[i] = shown[i] && (i != PLAIN || c->kind == BENCH_CONV);
-        if (w->has[i] || i == OURS) bench_open(&w->ours[i], backend[i], c);
+        w->has[i] = shown[i] && (i != PLAIN || c->kind == BENCH_CONV) && (i != WIDE || c->kind == BENCH_LINEAR || c->kind == BENCH_GLU);
+        if (w->has[i] || i == OURS) bench_open(&w->ours[i], backend[i], c, i == WIDE ? SDW_F32 : SDW_F16);
     }
     for (int i = OURS_END; i < WAYS; i++) w->has[i] = shown[i] && onednn_open(&w->onednn[i], c, table[i].onednn);
 }
