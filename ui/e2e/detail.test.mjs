@@ -407,7 +407,10 @@ test("settings: a model is fetched with progress, loaded, unloaded, deleted; mem
   cpSync(model, join(root, "acme", "tiny"), { recursive: true });
   const hub = spawn(process.env.FAKE_HUB, ["--slow", "3", root], { stdio: ["pipe", "pipe", "ignore"] });
   const [lines] = await once(hub.stdout, "data");
-  const own = await startFake([], { HF_ENDPOINT: String(lines).split("\n")[0], HF_HOME: join(place, "hf"), HOME: place, HF_HUB_DISABLE_XET: "1" });
+  const own = await startFake([], { HF_ENDPOINT: String(lines).split("\n")[0], HF_HOME: join(place, "hf"), HOME: place, HF_HUB_DISABLE_XET: "1" }).catch((error) => {
+    hub.stdin.end(); // a child that lives on would keep this process from ending
+    throw error;
+  });
   const { page, context, complaints } = await openPage(browser, own.url);
   try {
     await page.goto(`${own.url}/#/settings`);
