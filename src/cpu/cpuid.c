@@ -43,7 +43,7 @@ static int tiles_allowed(void)
 
 static int made_by_amd(void)
 {
-    uint32_t a, b, c, d;
+    uint32_t a, b = 0, c = 0, d = 0;
     return __get_cpuid(0, &a, &b, &c, &d) && b == 0x68747541 && d == 0x69746e65 && c == 0x444d4163; /* AuthenticAMD */
 }
 
