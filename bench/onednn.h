@@ -117,7 +117,7 @@ static inline bool onednn_open(onednn_bed *b, const bench_case *c, onednn_way wa
 {
     static const dnnl_query_t parts[] = { dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_weights_md, dnnl_query_dst_md };
     *b = (onednn_bed){ 0 };
-    if (c->up || c->norm || (c->kind != BENCH_CONV && c->kind != BENCH_LINEAR) || (way == ONEDNN_WINOGRAD && c->kind != BENCH_CONV)) return false;
+    if (c->up || (c->norm && c->kind == BENCH_CONV) || (c->kind != BENCH_CONV && c->kind != BENCH_LINEAR) || (way == ONEDNN_WINOGRAD && c->kind != BENCH_CONV)) return false;
     onednn_need(dnnl_engine_create(&b->engine, dnnl_cpu, 0), "engine");
     onednn_need(dnnl_stream_create(&b->stream, b->engine, dnnl_stream_default_flags), "stream");
     dnnl_primitive_desc_t pd = c->kind == BENCH_CONV ? onednn_conv(b, c, way) : onednn_product(b, c, way);
