@@ -23,7 +23,7 @@
 
 enum {
     SDW_CPU_NARROW_GRANULE = 64,     /* bytes: one row of an AMX tile, one vector */
-    SDW_CPU_NARROW_BLOCK = 640,      /* steps of a block, at most; 255 * 127 * 640 is far from 2^31 */
+    SDW_CPU_NARROW_BLOCK = 1280,    /* steps of a block, at most; 255 * 127 * 1280 is far from 2^31 */
     SDW_CPU_NARROW_ROWS_MAX = 32,
     SDW_CPU_NARROW_RUNS_MAX = 64,    /* runs of one call */
 };

@@ -257,7 +257,7 @@ static bool near(float a, float b)
 
 static const char *check_rows(const sdw_cpu_narrow *n, const sdw_cpu_narrow *scalar)
 {
-    static const int lengths[] = { 1, 5, 16, 40, 77, 320, 640 };
+    static const int lengths[] = { 1, 5, 16, 40, 77, 320, 640, 1280 };
     for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
         for (int special = 0; special < 5; special++)
             for (int way = 0; way < 3; way++) {
