@@ -184,6 +184,7 @@ typedef struct work {
     float *sums, *wide;       /* wide: the task's rows of an output block that is to be packed; or NULL */
     int block;                /* which */
     int tile0, tile1, panel1; /* panels end there */
+    int row0, row1;           /* of the tiles, where the shape is one long row */
     size_t panel_bytes;
     int block0, block1;       /* of the pass */
     int ky0, ky1;             /* rows of taps in the list of runs */
@@ -219,9 +220,10 @@ static void begin_pass(work *w, int block0, int block1)
     list_runs(w, 0, w->r->p->shape.side);
 }
 
-/* Where a tile's sums come from and go to. */
+/* A tile: where its sums come from and go to. */
 typedef struct place {
     int lane, y, x, rows;
+    int64_t out_row;
     float *c;
 } place;
 
@@ -317,23 +319,29 @@ static int first_row(const sdw_cpu_narrow_product *p, int tile)
     return sdw_cpu_cut(p->shape.w, p->tiles_per_row, tile);
 }
 
-static void run_tile(work *w, int index, int panel, float *c, bool last)
+/* Tile `index`, whose sums go to c. Found once for all panels that it goes past: a short tile is over before these divisions are. */
+static place locate(const work *w, int index, float *c)
 {
-    const struct run *r = w->r;
-    const sdw_cpu_narrow_product *p = r->p;
+    const sdw_cpu_narrow_product *p = w->r->p;
     const sdw_cpu_shape *s = &p->shape;
     int line = index / p->tiles_per_row, part = index % p->tiles_per_row;
     int x = sdw_cpu_cut(s->w, p->tiles_per_row, part), next = sdw_cpu_cut(s->w, p->tiles_per_row, part + 1);
-    place at = { .lane = line / s->h, .y = line % s->h, .x = x, .rows = next - x, .c = c };
-    sdw_cpu_part done = { .c = c, .width = r->k->nr, .rows = at.rows, .panel = panel, .panel_outputs = p->panel_outputs, .lane = at.lane,
-                          .out_row = (int64_t)line * s->w + x };
+    return (place){ .lane = line / s->h, .y = line % s->h, .x = x, .rows = next - x, .out_row = (int64_t)line * s->w + x, .c = c };
+}
+
+static void run_tile(work *w, const place *at, int panel, bool last)
+{
+    const struct run *r = w->r;
+    const sdw_cpu_narrow_product *p = r->p;
+    sdw_cpu_part done = { .c = at->c, .width = r->k->nr, .rows = at->rows, .panel = panel, .panel_outputs = p->panel_outputs, .lane = at->lane,
+                          .out_row = at->out_row };
     if (w->wide) {
-        done.out = w->wide + (ptrdiff_t)(x - first_row(p, w->tile0)) * p->out.each + (panel - w->block * p->span) * p->panel_outputs;
+        done.out = w->wide + (ptrdiff_t)(at->x - w->row0) * p->out.each + (panel - w->block * p->span) * p->panel_outputs;
         done.out_stride = p->out.each;
     }
     if (last) sdw_cpu_prefetch_residual(r->o, &done);
-    if (s->side == 1) add_columns(w, &at, 0, 1, 0, at.rows, w->block0 > 0);
-    else multiply_tile(w, &at);
+    if (p->shape.side == 1) add_columns(w, at, 0, 1, 0, at->rows, w->block0 > 0);
+    else multiply_tile(w, at);
     if (last) sdw_cpu_finish_part(r->k, r->o, &done);
 }
 
@@ -358,12 +366,14 @@ static void run_group(work *w, int first, int count)
     const char *next = panel_at(w, more > 0 ? first + count : first);
     w->fetch = next;
     begin_pass(w, 0, w->r->p->in.blocks);
-    for (int i = 0; i < tiles; i++)
+    for (int i = 0; i < tiles; i++) {
+        place at = locate(w, w->tile0 + i, w->sums);
         for (int j = 0; j < count; j++) {
             fetch_part(w, next, more > 0 ? w->panel_bytes * (size_t)more : 0, tiles * count, i * count + j);
             begin_panel(w, first + j);
-            run_tile(w, w->tile0 + i, first + j, w->sums, true);
+            run_tile(w, &at, first + j, true);
         }
+    }
 }
 
 /* All tiles past one panel, some blocks at a time. */
@@ -386,7 +396,8 @@ static void run_in_passes(work *w, int panel)
         w->fetch = next;
         for (int i = 0; i < tiles; i++) {
             fetch_part(w, next, bytes, tiles, i);
-            run_tile(w, w->tile0 + i, panel, w->sums + (ptrdiff_t)i * size, last);
+            place at = locate(w, w->tile0 + i, w->sums + (ptrdiff_t)i * size);
+            run_tile(w, &at, panel, last);
         }
     }
 }
@@ -403,10 +414,10 @@ static void run_panels(work *w, int first, int end)
 static void run_block(work *w, int block)
 {
     const sdw_cpu_narrow_product *p = w->r->p;
-    int first = block * p->span, end = first + p->span < p->panels ? first + p->span : p->panels, row = first_row(p, w->tile0);
+    int first = block * p->span, end = first + p->span < p->panels ? first + p->span : p->panels;
     w->block = block;
     run_panels(w, first, end);
-    for (int i = 0; row + i < first_row(p, w->tile1); i++) sdw_cpu_packed_write_block(&p->out, w->r->o->out, row + i, block, w->wide + (ptrdiff_t)i * p->out.each);
+    for (int row = w->row0; row < w->row1; row++) sdw_cpu_packed_write_block(&p->out, w->r->o->out, row, block, w->wide + (ptrdiff_t)(row - w->row0) * p->out.each);
 }
 
 /* Panels vary fastest: neighbours in time share their rows in the last-level cache. */
@@ -420,6 +431,8 @@ static void run_task(void *ctx, int index, int thread)
     work w = { .r = r, .sums = (float *)(void *)scratch, .wide = p->out.rows ? (float *)(void *)(scratch + p->sums_bytes) : NULL };
     w.tile0 = sdw_cpu_cut(p->tiles, p->tile_parts, tiles);
     w.tile1 = sdw_cpu_cut(p->tiles, p->tile_parts, tiles + 1);
+    w.row0 = first_row(p, w.tile0);
+    w.row1 = first_row(p, w.tile1);
     w.panel1 = end * p->span < p->panels ? end * p->span : p->panels;
     w.panel_bytes = sdw_cpu_narrow_panel_bytes(r->k->narrow, p->shape.channels, p->taps);
     w.call.stride = p->in.stride;
