@@ -11,6 +11,7 @@ enum {
     WIDE_BYTES = 384 << 10,   /* of a task's rows in f32 before they are packed */
     ROWS_MOST = 1024, ROWS_LEAST = 128,
     CHUNK_PIXELS = 64,
+    ROWS_AHEAD_PANELS = 8,    /* fewer would each have too many lines of the next rows to ask for */
     AHEAD_FLOATS = 1280,      /* of input fetched before they are packed */
     LINE = 64,                /* bytes */
     SIDE_MAX = 3,             /* of a window of taps */
@@ -297,7 +298,7 @@ static void multiply_tile(work *w, const place *at)
         if ((kx < kx0 || kx >= kx1) && rows[kx] > 0) add_columns(w, at, kx, kx + 1, first[kx], rows[kx], true);
 }
 
-/* Weights that the tiles of a pass bring nearer, evenly: here their share is taken by tile i. What taps left out have not fetched,
+/* Weights or rows that some tiles bring nearer, evenly: here their share is taken by tile i. What taps left out have not fetched,
  * the next tile does. */
 static void fetch_part(work *w, const char *at, size_t bytes, int tiles, int i)
 {
@@ -359,17 +360,23 @@ static void begin_panel(work *w, int panel)
     w->call.b = at + sdw_cpu_narrow_head_bytes(n);
 }
 
-/* All tiles past some panels that fit the cache together: a tile's rows stay near while its panels go by. */
+/* All tiles past some panels that fit the cache together: a tile's rows stay near while its panels go by. The next group's panels
+ * come closer meanwhile; behind the last, where packed rows lie as they are read, those of the next tile. */
 static void run_group(work *w, int first, int count)
 {
+    const sdw_cpu_narrow_product *p = w->r->p;
     int tiles = w->tile1 - w->tile0, more = w->panel1 - first - count < count ? w->panel1 - first - count : count;
+    bool rows_ahead = more <= 0 && count >= ROWS_AHEAD_PANELS && p->shape.side == 1 && p->in.blocks == 1;
     const char *next = panel_at(w, more > 0 ? first + count : first);
     w->fetch = next;
-    begin_pass(w, 0, w->r->p->in.blocks);
+    begin_pass(w, 0, p->in.blocks);
     for (int i = 0; i < tiles; i++) {
         place at = locate(w, w->tile0 + i, w->sums);
+        const char *rows = w->r->a + (ptrdiff_t)(at.out_row + at.rows) * p->in.stride;
+        if (rows_ahead) w->fetch = rows;
         for (int j = 0; j < count; j++) {
-            fetch_part(w, next, more > 0 ? w->panel_bytes * (size_t)more : 0, tiles * count, i * count + j);
+            if (rows_ahead) fetch_part(w, rows, i + 1 < tiles ? (size_t)at.rows * (size_t)p->in.stride : 0, count, j);
+            else fetch_part(w, next, more > 0 ? w->panel_bytes * (size_t)more : 0, tiles * count, i * count + j);
             begin_panel(w, first + j);
             run_tile(w, &at, first + j, true);
         }
