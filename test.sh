@@ -4,7 +4,7 @@
 # Stages: release build with the whole suite (layers, lint and fuzz corpus included); the unit tests and the fuzz
 # corpus again under address and undefined behaviour sanitizers; the tests that use threads under the thread
 # sanitizer; a build with the second compiler for its warnings. A stage that does not build counts as one failure.
-# SDW_TEST_STAGES="release" (or asan-ubsan, tsan, clang) runs only those. About 12 minutes on two cores.
+# SDW_TEST_STAGES="release" (or asan-ubsan, tsan, clang) runs only those. About 12 to 15 minutes on two cores.
 set -u
 cd "$(dirname "$0")" || exit 1
 stages=${SDW_TEST_STAGES:-release asan-ubsan tsan clang}
