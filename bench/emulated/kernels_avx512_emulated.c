@@ -50,26 +50,12 @@ SDW_INLINE __m512 columns_of(pairs sum)
     return nearest(_mm512_add_ps(sum.even, sum.odd));
 }
 
-SDW_INLINE void promote(float *c, pairs sum, const float *alpha)
-{
-    __m512 v = columns_of(sum), before = _mm512_loadu_ps(c);
-    _mm512_storeu_ps(c, alpha ? _mm512_fmadd_ps(before, _mm512_loadu_ps(alpha), v) : _mm512_add_ps(before, v));
-}
-
 #define FP16_VECTOR pairs
 #define FP16_ZERO() ((pairs){ _mm512_setzero_ps(), _mm512_setzero_ps() })
 #define FP16_LOAD(from) load_pairs(from)
 #define FP16_PAIR(from) pair_of(from)
 #define FP16_MULTIPLY_ADD(sum, vector, pair) (sum) = multiply_add_pairs(sum, vector, pair)
-#define FP16_PROMOTE(c, sum, alpha) promote(c, sum, alpha)
-#define FP16_STORE(c, sum) _mm512_storeu_ps(c, columns_of(sum))
-#define FP16_FLOATS __m512
-#define FP16_FLOATS_LOAD(from) _mm512_loadu_ps(from)
-#define FP16_FLOATS_STORE(to, v) _mm512_storeu_ps(to, v)
-#define FP16_FLOATS_MAX(a, b) _mm512_max_ps(a, b)
-#define FP16_INLINE SDW_INLINE
-#define FP16_UNROLL SDW_UNROLL
-#include "cpu/fp16_products.h"
+#include "cpu/avx512_fp16.h"
 
 /* Rows and weights are rounded by the scalar entries: to the nearest, like every other conversion to f16. */
 void emulated_fp16(sdw_cpu_narrow *n)

@@ -12,14 +12,6 @@ enum { LANES = 16 };
 #define FP16_LOAD(from) _mm512_loadu_si512(from)
 #define FP16_PAIR(from) _mm512_castps_si512(_mm512_set1_ps(*(const float *)(const void *)(from)))
 #define FP16_MULTIPLY_ADD(sum, vector, pair) __asm__("vfmadd231ph %2, %1, %0" : "+v"(sum) : "v"(vector), "v"(pair))
-#define FP16_PROMOTE(c, sum, alpha) promote(c, sum, alpha)
-#define FP16_STORE(c, sum) _mm512_storeu_ps(c, columns_of(sum))
-#define FP16_FLOATS __m512
-#define FP16_FLOATS_LOAD(from) _mm512_loadu_ps(from)
-#define FP16_FLOATS_STORE(to, v) _mm512_storeu_ps(to, v)
-#define FP16_FLOATS_MAX(a, b) _mm512_max_ps(a, b)
-#define FP16_INLINE SDW_INLINE
-#define FP16_UNROLL SDW_UNROLL
 
 /* Even and odd sums are added in f16: one more rounding of many. */
 SDW_INLINE __m512 columns_of(__m512i sum)
@@ -29,13 +21,7 @@ SDW_INLINE __m512 columns_of(__m512i sum)
     return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(both));
 }
 
-SDW_INLINE void promote(float *c, __m512i sum, const float *alpha)
-{
-    __m512 v = columns_of(sum), before = _mm512_loadu_ps(c);
-    _mm512_storeu_ps(c, alpha ? _mm512_fmadd_ps(before, _mm512_loadu_ps(alpha), v) : _mm512_add_ps(before, v));
-}
-
-#include "cpu/fp16_products.h"
+#include "cpu/avx512_fp16.h"
 
 static void row_f16(void *dst, sdw_cpu_narrow_scale *scale, const float *src, int n, int padded)
 {

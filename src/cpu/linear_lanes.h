@@ -2,17 +2,16 @@
  * panel is read in the weights' own type: what turns it into f32 fits between the multiply-adds. Memory that is wanted next is
  * asked for a line at a time: in one burst the requests wait for each other, and the tile for them.
  *
- * Included by one file per instruction set, which defines before: SDW_LINEAR_LANES (floats of a vector), SDW_LINEAR_EACH_ROWS(X)
- * (X of every number of rows), the type `lanes`, and load, load_f16, load_bf16, store, spread (a float to all), plus and madd
- * (a * b + c) of it. Nothing without them. */
+ * Included by one file per instruction set, behind its vectors (avx2_lanes.h, avx512_lanes.h); it defines SDW_LINEAR_EACH_ROWS(X), X of
+ * every number of rows. Nothing without them. */
 #ifndef SDW_CPU_LINEAR_LANES_H
 #define SDW_CPU_LINEAR_LANES_H
 
-#ifdef SDW_LINEAR_LANES
+#ifdef SDW_LINEAR_EACH_ROWS
 
 #include "cpu/kernels.h"
 
-enum { LANES = SDW_LINEAR_LANES, LINE = 64 };
+enum { LINE = 64 };
 
 typedef enum kind { F32, F16, BF16 } kind;
 

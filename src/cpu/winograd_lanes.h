@@ -1,28 +1,33 @@
 /* winograd_lanes.h - the transforms of F(4x4,3x3) at the width of an instruction set: columns first, then rows. The even and odd parts
  * of a polynomial serve p and -p; kernels_winograd.c has the matrices.
  *
- * Included by one file per instruction set, which defines before: SDW_WINOGRAD_LANES (floats of a vector), the type `lanes`, and
- * load, load_f16, store, plus, minus, times (by a float) and madd (a * float + b) of it. Nothing without them. */
+ * Included by one file per instruction set, behind its vectors (avx2_lanes.h, avx512_lanes.h). Nothing without them. */
 #ifndef SDW_CPU_WINOGRAD_LANES_H
 #define SDW_CPU_WINOGRAD_LANES_H
 
-#ifdef SDW_WINOGRAD_LANES
+#ifdef SDW_LANES
 
 #include "cpu/kernels.h"
 
-enum { LANES = SDW_WINOGRAD_LANES, POINTS = 6, TILE = 4 };
+enum { POINTS = 6, TILE = 4 };
+
+/* a * factor + b */
+SDW_INLINE lanes add_times(lanes a, float factor, lanes b)
+{
+    return madd(a, spread(factor), b);
+}
 
 SDW_INLINE void input_line(lanes *to, ptrdiff_t step, const lanes d[POINTS])
 {
-    lanes even = madd(d[2], -2.25f, d[4]), odd = madd(d[1], -2.25f, d[3]);
-    to[0] = madd(d[0], 0.87890625f, madd(d[2], -2.640625f, d[4]));
-    to[step] = madd(odd, 0.625f, even);
-    to[2 * step] = madd(odd, -0.625f, even);
-    even = madd(d[2], -0.390625f, d[4]);
-    odd = madd(d[1], -0.390625f, d[3]);
-    to[3 * step] = madd(odd, 1.5f, even);
-    to[4 * step] = madd(odd, -1.5f, even);
-    to[5 * step] = madd(d[1], 0.87890625f, madd(d[3], -2.640625f, d[5]));
+    lanes even = add_times(d[2], -2.25f, d[4]), odd = add_times(d[1], -2.25f, d[3]);
+    to[0] = add_times(d[0], 0.87890625f, add_times(d[2], -2.640625f, d[4]));
+    to[step] = add_times(odd, 0.625f, even);
+    to[2 * step] = add_times(odd, -0.625f, even);
+    even = add_times(d[2], -0.390625f, d[4]);
+    odd = add_times(d[1], -0.390625f, d[3]);
+    to[3 * step] = add_times(odd, 1.5f, even);
+    to[4 * step] = add_times(odd, -1.5f, even);
+    to[5 * step] = add_times(d[1], 0.87890625f, add_times(d[3], -2.640625f, d[5]));
 }
 
 static void winograd_input(float *dst, ptrdiff_t point_stride, const float *src, ptrdiff_t row_stride, int tiles)
@@ -47,13 +52,13 @@ static void winograd_input(float *dst, ptrdiff_t point_stride, const float *src,
 
 SDW_INLINE void weight_line(lanes *to, ptrdiff_t step, lanes g0, lanes g1, lanes g2)
 {
-    lanes even = madd(g2, (float)(-32.0 / 119), times(g0, (float)(-2048.0 / 2975)));
+    lanes even = add_times(g2, (float)(-32.0 / 119), times(g0, (float)(-2048.0 / 2975)));
     to[0] = times(g0, (float)(256.0 / 225));
-    to[step] = madd(g1, (float)(-256.0 / 595), even);
-    to[2 * step] = madd(g1, (float)(256.0 / 595), even);
-    even = madd(g2, (float)(32.0 / 119), times(g0, (float)(128.0 / 1071)));
-    to[3 * step] = madd(g1, (float)(64.0 / 357), even);
-    to[4 * step] = madd(g1, (float)(-64.0 / 357), even);
+    to[step] = add_times(g1, (float)(-256.0 / 595), even);
+    to[2 * step] = add_times(g1, (float)(256.0 / 595), even);
+    even = add_times(g2, (float)(32.0 / 119), times(g0, (float)(128.0 / 1071)));
+    to[3 * step] = add_times(g1, (float)(64.0 / 357), even);
+    to[4 * step] = add_times(g1, (float)(-64.0 / 357), even);
     to[5 * step] = g2;
 }
 
@@ -95,9 +100,9 @@ SDW_INLINE void output_line(lanes *to, ptrdiff_t step, const lanes m[POINTS])
     lanes near_sum = plus(m[1], m[2]), near_difference = minus(m[1], m[2]);
     lanes far_sum = plus(m[3], m[4]), far_difference = minus(m[3], m[4]);
     to[0] = plus(m[0], plus(near_sum, far_sum));
-    to[step] = madd(near_difference, 0.625f, times(far_difference, 1.5f));
-    to[2 * step] = madd(near_sum, 0.390625f, times(far_sum, 2.25f));
-    to[3 * step] = madd(near_difference, 0.244140625f, madd(far_difference, 3.375f, m[5]));
+    to[step] = add_times(near_difference, 0.625f, times(far_difference, 1.5f));
+    to[2 * step] = add_times(near_sum, 0.390625f, times(far_sum, 2.25f));
+    to[3 * step] = add_times(near_difference, 0.244140625f, add_times(far_difference, 3.375f, m[5]));
 }
 
 static void winograd_output(float *dst, ptrdiff_t row_stride, const float *src, ptrdiff_t point_stride, int tiles, int width)

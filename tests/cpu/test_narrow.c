@@ -1,7 +1,7 @@
 /* test_narrow.c - products in narrow arithmetics: near the definition, equal to the scalar entries, and independent of threads
  * and company. What this machine lacks is named and left out; the scalar entries are always tried. */
 #include "cpu/cpuid.h"
-#include "cpu/narrow.h"
+#include "cpu/narrow_level.h"
 #include "cpu/product_cases.h"
 
 /* bound: relative distance from the definition. Rounding to 8 bits of significance; to 11 with sums of some products in f16; to 255 steps of a row's range (normal
@@ -23,15 +23,6 @@ static const conv_case *conv_at(int i)
     return i < CONV_CASES ? &conv_cases[i] : &large_cases[i - CONV_CASES];
 }
 
-static bool available(const char *precision, const char *isa)
-{
-    const char *missing = NULL;
-    sdw_cpu_narrow n;
-    int flags = sdw_cpu_cap(sdw_cpu_detect(), isa);
-    if (strcmp(isa, "scalar") != 0 && flags == 0) return false;
-    return sdw_cpu_narrow_init(&n, (sdw_cpu_precision)sdw_cpu_precision_of(precision), (unsigned)flags, &missing);
-}
-
 static sdw_backend_options options_of(int precision, const char *isa, int threads)
 {
     return (sdw_backend_options){ .isa = isa, .threads = threads, .precision = precisions[precision].name };
@@ -41,7 +32,7 @@ static void say_what_is_left_out(void **state)
 {
     (void)state;
     for (int p = 0; p < PRECISIONS; p++)
-        if (!available(precisions[p].name, "avx512")) print_message("%s: not on this machine, only the scalar entries are tried\n", precisions[p].name);
+        if (!narrow_available(precisions[p].name, "avx512")) print_message("%s: not on this machine, only the scalar entries are tried\n", precisions[p].name);
 }
 
 /* Some layers of 3x3 are better off in f32; then they are as exact as f32. */
@@ -51,7 +42,7 @@ static void products_are_near_their_definition(void **state)
     for (int p = 0; p < PRECISIONS; p++)
         for (int l = 0; l < LEVELS; l++) {
             sdw_backend_options o = options_of(p, levels[l], 2);
-            if (!available(o.precision, o.isa)) continue;
+            if (!narrow_available(o.precision, o.isa)) continue;
             for (int i = 0; i < ALL_CONV_CASES; i++) {
                 conv_run r;
                 record_conv_with(&r, conv_at(i), &o);
@@ -87,7 +78,7 @@ static void fast_entries_give_what_the_scalar_ones_give(void **state)
     double *scratch = sdw_malloc(sizeof *scratch << 20);
     for (int p = 0; p < PRECISIONS; p++) {
         sdw_backend_options fast = options_of(p, "avx512", 3), scalar = options_of(p, "scalar", 1);
-        if (!available(fast.precision, fast.isa)) continue;
+        if (!narrow_available(fast.precision, fast.isa)) continue;
         for (int i = 0; i < ALL_CONV_CASES; i++) {
             conv_run a, b;
             record_conv_with(&a, conv_at(i), &fast);
@@ -118,7 +109,7 @@ static void fast_entries_give_what_the_scalar_ones_give(void **state)
 /* How work is cut does not depend on the precision: the slow scalar entries of one are enough there. */
 static bool worth_cutting(int precision, int level)
 {
-    return available(precisions[precision].name, levels[level]) && (level > 0 || strcmp(precisions[precision].name, "int8") == 0);
+    return narrow_available(precisions[precision].name, levels[level]) && (level > 0 || strcmp(precisions[precision].name, "int8") == 0);
 }
 
 static void the_number_of_threads_changes_no_byte(void **state)
@@ -187,7 +178,7 @@ static void what_is_no_number_stays_none(void **state)
         for (int l = 0; l < LEVELS; l++)
             for (int bad = 0; bad < 2; bad++) {
                 sdw_backend_options o = options_of(p, levels[l], 2);
-                if (!available(o.precision, o.isa)) continue;
+                if (!narrow_available(o.precision, o.isa)) continue;
                 linear_run r;
                 const linear_case *c = &linear_cases[3];
                 record_linear(&r, c, &o);

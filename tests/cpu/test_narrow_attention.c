@@ -1,8 +1,7 @@
 /* test_narrow_attention.c - attention in narrow arithmetics: near its definition, like the scalar entries, the same whatever the
  * number of threads, and no numbers out of what is none. */
 #include "cpu/attention_cases.h"
-#include "cpu/cpuid.h"
-#include "cpu/narrow.h"
+#include "cpu/narrow_level.h"
 
 /* bound: relative distance when scores are small: one rounding of probabilities and one of values (see test_narrow.c for the size of
  * int8's); in f16 sums of 128 products, each addition rounding by up to 2^-12: the root of 128 times that is 2.8e-3. With their size grows what the rounding of queries and keys, in f16 also that of their sum, moves in the exponent. */
@@ -10,15 +9,6 @@ static const struct { const char *name; double bound, growth; } precisions[] = {
 enum { PRECISIONS = sizeof precisions / sizeof *precisions };
 static const char *const levels[] = { "scalar", "avx512", NULL }; /* NULL: all there is */
 enum { LEVELS = sizeof levels / sizeof *levels };
-
-static bool available(int precision, const char *isa)
-{
-    const char *missing = NULL;
-    sdw_cpu_narrow n;
-    int flags = isa ? sdw_cpu_cap(sdw_cpu_detect(), isa) : (int)sdw_cpu_detect();
-    if ((!isa || strcmp(isa, "scalar") != 0) && flags == 0) return false;
-    return sdw_cpu_narrow_init(&n, (sdw_cpu_precision)sdw_cpu_precision_of(precisions[precision].name), (unsigned)flags, &missing);
-}
 
 static sdw_backend_options options_of(int precision, const char *isa, int threads)
 {
@@ -29,7 +19,7 @@ static void say_what_is_left_out(void **state)
 {
     (void)state;
     for (int p = 0; p < PRECISIONS; p++)
-        if (!available(p, NULL)) print_message("%s: not on this machine, only the scalar entries are tried\n", precisions[p].name);
+        if (!narrow_available(precisions[p].name, NULL)) print_message("%s: not on this machine, only the scalar entries are tried\n", precisions[p].name);
 }
 
 static void narrow_attention_is_near_its_definition(void **state)
@@ -37,7 +27,7 @@ static void narrow_attention_is_near_its_definition(void **state)
     (void)state;
     for (int p = 0; p < PRECISIONS; p++)
         for (int l = 0; l < LEVELS; l++)
-            for (int i = 0; i < ATTENTION_CASES && available(p, levels[l]); i++) {
+            for (int i = 0; i < ATTENTION_CASES && narrow_available(precisions[p].name, levels[l]); i++) {
                 attention_run r;
                 sdw_backend_options o = options_of(p, levels[l], 2);
                 run_attention(&r, &attention_cases[i], &o);
@@ -53,7 +43,7 @@ static void fast_entries_give_what_the_scalar_ones_give(void **state)
 {
     (void)state;
     for (int p = 0; p < PRECISIONS; p++)
-        for (int i = 0; i < ATTENTION_CASES && available(p, NULL); i++) {
+        for (int i = 0; i < ATTENTION_CASES && narrow_available(precisions[p].name, NULL); i++) {
             attention_run fast, scalar;
             sdw_backend_options o = options_of(p, NULL, 3), plain = options_of(p, "scalar", 1);
             run_attention(&fast, &attention_cases[i], &o);
@@ -73,7 +63,7 @@ static void narrow_attention_does_not_depend_on_threads(void **state)
 {
     (void)state;
     for (int p = 0; p < PRECISIONS; p++)
-        for (int i = 0; i < ATTENTION_CASES && available(p, NULL); i++) {
+        for (int i = 0; i < ATTENTION_CASES && narrow_available(precisions[p].name, NULL); i++) {
             attention_run first, r;
             sdw_backend_options o = options_of(p, NULL, 1);
             run_attention(&first, &attention_cases[i], &o);
@@ -94,7 +84,7 @@ static void what_is_no_number_does_not_become_one(void **state)
     static const float bad[] = { NAN, INFINITY };
     for (int p = 0; p < PRECISIONS; p++)
         for (int l = 0; l < LEVELS; l++)
-            for (int what = 0; what < 6 && available(p, levels[l]); what++) {
+            for (int what = 0; what < 6 && narrow_available(precisions[p].name, levels[l]); what++) {
                 attention_run r;
                 sdw_backend_options o = options_of(p, levels[l], 1);
                 record_attention(&r, &c, &o);

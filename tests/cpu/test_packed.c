@@ -1,20 +1,10 @@
 /* test_packed.c - tensors whose rows are packed where they are written: the same bytes as packing them where they are read, and only
  * where nobody reads them as f32. */
-#include "cpu/cpuid.h"
-#include "cpu/narrow.h"
+#include "cpu/narrow_level.h"
 #include "cpu/bed.h"
 
 static const char *const precisions[] = { "bf16", "f16", "int8" }, *const levels[] = { "scalar", "avx512" };
 enum { PRECISIONS = 3, LEVELS = 2 };
-
-static bool available(const char *precision, const char *isa)
-{
-    const char *missing = NULL;
-    sdw_cpu_narrow n;
-    int flags = sdw_cpu_cap(sdw_cpu_detect(), isa);
-    if (strcmp(isa, "scalar") != 0 && flags == 0) return false;
-    return sdw_cpu_narrow_init(&n, (sdw_cpu_precision)sdw_cpu_precision_of(precision), (unsigned)flags, &missing);
-}
 
 /* A feed-forward block: norm, gated pair, map back onto the input. Every width meets another edge: less than a granule, no whole panel,
  * several blocks on both sides. */
@@ -53,7 +43,7 @@ static void packing_where_it_is_written_changes_no_byte(void **state)
             for (int i = 0; i < CASES; i++) {
                 block written, read;
                 sdw_backend_options o = { .isa = levels[l], .threads = 3, .precision = precisions[p] };
-                if (!available(o.precision, o.isa)) continue;
+                if (!narrow_available(o.precision, o.isa)) continue;
                 record_block(&written, i, false, &o);
                 o.threads = 1;
                 record_block(&read, i, true, &o);
@@ -126,7 +116,7 @@ static void a_row_that_is_no_number_spoils_no_other(void **state)
         for (int l = 0; l < LEVELS; l++) {
             block r;
             sdw_backend_options o = { .isa = levels[l], .threads = 2, .precision = precisions[p] };
-            if (!available(o.precision, o.isa)) continue;
+            if (!narrow_available(o.precision, o.isa)) continue;
             record_block(&r, 2, false, &o);
             r.b.bound[0][7 * 100 + 30] = NAN;
             bed_run(&r.b);
